@@ -1,0 +1,2 @@
+//! The `ginnel` program.
+fn main() {}

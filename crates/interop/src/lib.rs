@@ -1,0 +1,2 @@
+//! Tests against peers that others wrote: Chromium, Firefox.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The smol runtime under the Ginnel driver.
+#![forbid(unsafe_code)]

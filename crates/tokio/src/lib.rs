@@ -1,0 +1,2 @@
+//! The tokio runtime under the Ginnel driver.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! TURN (RFC 8656) as sans-I/O: ChannelData, client and server.
+#![forbid(unsafe_code)]
