@@ -1,0 +1,31 @@
+//! `cargo xtask no-std`: the proof that the protocol crates need no std.
+//!
+//! `xtask/no-std` is a static library with its own panic handler over all of them. If any crate below pulled in std,
+//! the compiler would find two panic handlers and refuse: claims of no_std that no build proves are worth nothing.
+
+use crate::step::{Failure, Step, root, target_dir};
+
+/// Targets that are checked as well, where they are installed.
+const MORE_TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "wasm32-unknown-unknown"];
+
+/// Builds the proof, for the host and for the small targets that are installed.
+pub fn run() -> Result<(), Failure> {
+    let manifest = root().join("xtask/no-std/Cargo.toml");
+    let manifest = manifest.to_string_lossy();
+    let target = target_dir().join("no-std");
+    let build = |name: &str, more: &[&str]| {
+        let words = [&["build", "--release", "--quiet", "--manifest-path", manifest.as_ref()], more].concat();
+        Step::cargo(name, &words).env("CARGO_TARGET_DIR", &target).run()
+    };
+    build("no_std proof", &[])?;
+    let installed = installed_targets();
+    for triple in MORE_TARGETS.iter().filter(|t| installed.lines().any(|line| line == **t)) {
+        build(&format!("no_std proof, {triple}"), &["--target", triple])?;
+    }
+    Ok(())
+}
+
+fn installed_targets() -> String {
+    let listed = std::process::Command::new("rustup").args(["target", "list", "--installed"]).output();
+    listed.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default()
+}

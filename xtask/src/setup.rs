@@ -1,0 +1,71 @@
+//! Installs what the tests need: browsers, node and its packages, the tools of network namespaces.
+//!
+//! Only on Debian and only as root; elsewhere it says what is missing and how to get it, and the tests skip those
+//! peers. Under CI a peer that cannot be installed is a failure.
+
+use crate::step::{Failure, Step, in_ci, on_path, root};
+
+/// A program that tests need, and the Debian package that has it.
+const NEEDS: &[(&str, &str)] = &[
+    ("ip", "iproute2"),
+    ("chromium", "chromium"),
+    ("firefox-esr", "firefox-esr"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+];
+
+/// The folder of the scripts that drive browsers.
+const SCRIPTS: &str = "crates/interop/js";
+
+/// Makes the machine ready. What cannot be had is said, and is an error only in CI.
+pub fn run() -> Result<(), Failure> {
+    let missing: Vec<&str> =
+        NEEDS.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    if on_path("npm") {
+        packages()?;
+    }
+    Ok(())
+}
+
+fn install(missing: &[&str]) -> Result<(), Failure> {
+    let words = missing.join(" ");
+    if !on_path("apt-get") || !is_root() {
+        let how = format!("missing: {words}. As root on Debian: apt-get install {words}");
+        if in_ci() {
+            return Err(how);
+        }
+        eprintln!("  {how}\n  Tests against those peers are skipped.");
+        return Ok(());
+    }
+    Step::new("apt-get update", &["apt-get", "update", "-qq"]).run()?;
+    let mut command = vec!["apt-get", "install", "-y", "-qq", "--no-install-recommends"];
+    command.extend(missing);
+    Step::new(&format!("install {words}"), &command).env("DEBIAN_FRONTEND", "noninteractive").run()
+}
+
+/// `npm ci` when the lock file is newer than what is there.
+fn packages() -> Result<(), Failure> {
+    let dir = root().join(SCRIPTS);
+    let modified = |path: &str| std::fs::metadata(dir.join(path)).and_then(|m| m.modified()).ok();
+    let have = modified("node_modules/.package-lock.json");
+    if have.is_some() && have >= modified("package-lock.json") {
+        return Ok(());
+    }
+    let outcome =
+        Step::new("npm ci", &["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]).within(&dir).run();
+    match outcome {
+        Err(failure) if !in_ci() => {
+            eprintln!("  {failure}: browser tests are skipped");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Whether this process may install packages: by `id -u`, which needs no unsafe code.
+fn is_root() -> bool {
+    std::process::Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0")
+}
