@@ -3,7 +3,7 @@
 use crate::step::{Failure, Step};
 
 /// `bench [--quick] [--peers]`: with `--peers` the rivals are built and run beside ours.
-pub fn run(args: &[&str]) -> Result<(), Failure> {
+pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     let mut words = vec!["bench", "--package", "ginnel-benches"];
     if args.contains(&"--peers") {
         words.extend(["--features", "peers"]);

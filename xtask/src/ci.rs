@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Runs every check; the first that fails ends it.
-pub fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), Failure> {
     heading("style");
     Step::cargo("format", &["fmt", "--all", "--check"]).run()?;
     tidy::run()?;

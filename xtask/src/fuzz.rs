@@ -11,7 +11,7 @@ use crate::step::{Failure, Step, heading, in_ci, on_path, root, scratch};
 const CI_BUDGET: Duration = Duration::from_secs(600);
 
 /// `fuzz [TARGET] [--seconds N]`: one target or all of them, a minute each unless told otherwise.
-pub fn run(args: &[&str]) -> Result<(), Failure> {
+pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     let mut seconds = 60;
     let mut only = None;
     let mut args = args.iter();
@@ -39,7 +39,7 @@ pub fn run(args: &[&str]) -> Result<(), Failure> {
 }
 
 /// Every target for a few seconds, within CI's budget.
-pub fn sample() -> Result<(), Failure> {
+pub(crate) fn sample() -> Result<(), Failure> {
     heading("fuzz, a sample");
     if !nightly() {
         eprintln!("  no nightly toolchain: live fuzzing is skipped; the corpora were replayed by the tests");
@@ -59,7 +59,7 @@ pub fn sample() -> Result<(), Failure> {
 }
 
 /// Half an hour of each target, for `soak`.
-pub fn soak() -> Result<(), Failure> {
+pub(crate) fn soak() -> Result<(), Failure> {
     run(&["--seconds", "1800"])
 }
 

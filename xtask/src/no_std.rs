@@ -9,7 +9,7 @@ use crate::step::{Failure, Step, root, target_dir};
 const MORE_TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "wasm32-unknown-unknown"];
 
 /// Builds the proof, for the host and for the small targets that are installed.
-pub fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), Failure> {
     let manifest = root().join("xtask/no-std/Cargo.toml");
     let manifest = manifest.to_string_lossy();
     let target = target_dir().join("no-std");

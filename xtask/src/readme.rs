@@ -11,7 +11,7 @@ use crate::step::{Failure, root};
 const EXAMPLE: &str = "crates/ginnel/examples/two_peers.rs";
 
 /// Checks all READMEs.
-pub fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), Failure> {
     let mut wrong = Vec::new();
     for dir in crates()? {
         check_crate(&dir, &mut wrong);

@@ -18,7 +18,7 @@ const NEEDS: &[(&str, &str)] = &[
 const SCRIPTS: &str = "crates/interop/js";
 
 /// Makes the machine ready. What cannot be had is said, and is an error only in CI.
-pub fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), Failure> {
     let missing: Vec<&str> =
         NEEDS.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
     if !missing.is_empty() {

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Every seed of the long simulations, then half an hour of each fuzz target.
-pub fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), Failure> {
     heading("soak");
     Step::cargo("build", &["build", "--workspace", "--tests", "--release", "--quiet"]).run()?;
     Step::cargo("every seed", &["test", "--release", "--workspace", "--exclude", "ginnel-interop", "seeds"])

@@ -11,39 +11,39 @@ use std::{
 };
 
 /// Why a chore failed, as a sentence.
-pub type Failure = String;
+pub(crate) type Failure = String;
 
 /// The root of the workspace.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
 /// Where chores keep what they make: logs, installed tools.
-pub fn scratch() -> PathBuf {
+pub(crate) fn scratch() -> PathBuf {
     let dir = target_dir().join("xtask");
     let _ = std::fs::create_dir_all(&dir);
     dir
 }
 
 /// Cargo's target folder, wherever the caller put it.
-pub fn target_dir() -> PathBuf {
+pub(crate) fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// Whether this is CI, where a missing peer is a failure and not a skip.
-pub fn in_ci() -> bool {
+pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|v| v == "true" || v == "1")
 }
 
 /// Whether a program of this name is on the PATH.
-pub fn on_path(program: &str) -> bool {
+pub(crate) fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 /// A command with a name for people.
 #[derive(Debug)]
-pub struct Step {
+pub(crate) struct Step {
     name: String,
     command: Command,
     limit: Option<Duration>,
@@ -51,44 +51,44 @@ pub struct Step {
 
 impl Step {
     /// `words[0]` is the program; it runs in the workspace's root.
-    pub fn new(name: &str, words: &[&str]) -> Self {
+    pub(crate) fn new(name: &str, words: &[&str]) -> Self {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).current_dir(root()).stdin(Stdio::null());
         Self { name: name.to_string(), command, limit: None }
     }
 
     /// `cargo ...` with the toolchain that runs this program.
-    pub fn cargo(name: &str, words: &[&str]) -> Self {
+    pub(crate) fn cargo(name: &str, words: &[&str]) -> Self {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string());
         Self::new(name, &[&[cargo.as_str()], words].concat())
     }
 
     /// Sets an environment variable.
-    pub fn env(mut self, key: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+    pub(crate) fn env(mut self, key: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(key, value);
         self
     }
 
     /// Removes an environment variable.
-    pub fn without_env(mut self, key: &str) -> Self {
+    pub(crate) fn without_env(mut self, key: &str) -> Self {
         self.command.env_remove(key);
         self
     }
 
     /// Runs somewhere else than in the root.
-    pub fn within(mut self, dir: &Path) -> Self {
+    pub(crate) fn within(mut self, dir: &Path) -> Self {
         self.command.current_dir(dir);
         self
     }
 
     /// Ends the command after this long and calls that a failure.
-    pub fn limit(mut self, limit: Duration) -> Self {
+    pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
     /// Runs it quietly: output goes to a log, which is printed only on failure.
-    pub fn run(mut self) -> Result<(), Failure> {
+    pub(crate) fn run(mut self) -> Result<(), Failure> {
         let started = Instant::now();
         let log = scratch().join(format!("{}.log", self.name.replace([' ', '/', ':'], "-")));
         let file = File::create(&log).map_err(|e| format!("cannot write {}: {e}", log.display()))?;
@@ -110,7 +110,7 @@ impl Step {
     }
 
     /// Runs it with its output shown as it comes.
-    pub fn shown(mut self) -> Result<(), Failure> {
+    pub(crate) fn shown(mut self) -> Result<(), Failure> {
         eprintln!("  {}", self.name);
         let status = self.wait()?;
         if status.success() { Ok(()) } else { Err(format!("{} ({status})", self.name)) }
@@ -137,6 +137,6 @@ impl Step {
 }
 
 /// A heading between groups of steps.
-pub fn heading(text: &str) {
+pub(crate) fn heading(text: &str) {
     eprintln!("\n{text}");
 }

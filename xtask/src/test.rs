@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Runs the tests.
-pub fn run(args: &[&str]) -> Result<(), Failure> {
+pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     if let Some(other) = args.iter().find(|a| **a != "--quick") {
         return Err(format!("'{other}' is not an option of `test`: there is only --quick"));
     }

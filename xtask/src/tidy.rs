@@ -29,7 +29,7 @@ const BANNED: &[(&str, &str)] = &[
 const STUBS: [&str; 3] = ["todo!(", "unimplemented!(", "#[ignore"];
 
 /// Checks every Rust file.
-pub fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), Failure> {
     let mut wrong = Vec::new();
     let mut files = Vec::new();
     for dir in ["crates", "xtask", "benches", "fuzz"] {
