@@ -1,0 +1,39 @@
+// The demo page as a person uses it: click Connect, see the phases, the chat and the echoed video.
+
+export async function page(tab, options) {
+  const query = options.media ? '' : '?media=0';
+  await tab.setViewport({ width: 1280, height: 900 });
+  await tab.goto(`${options.url}/${query}`, { waitUntil: 'load' });
+  await tab.click('#connect');
+  await tab.waitForFunction(() => window.ginnel.state === 'connected', { timeout: options.deadline * 1000 });
+  const seen = { timings: await tab.evaluate(() => window.ginnel.timings) };
+
+  await tab.type('#chat-input', 'hello from the page');
+  await tab.keyboard.press('Enter');
+  await tab.waitForFunction(
+    () => document.querySelectorAll('#chat-log [data-from="peer"]').length > 0,
+    { timeout: 10_000 },
+  );
+  seen.chat = await tab.$eval('#chat-log [data-from="peer"]', (line) => line.textContent);
+
+  if (options.media) {
+    await tab.waitForFunction(
+      (frames) => document.querySelector('#remote-video').getVideoPlaybackQuality().totalVideoFrames >= frames,
+      { timeout: options.deadline * 1000, polling: 200 },
+      options.frames,
+    );
+  }
+  await tab.waitForFunction(() => document.querySelectorAll('#pairs tbody tr').length > 0, { timeout: 10_000 });
+  seen.status = await tab.$eval('#status', (line) => line.textContent);
+  seen.server = await tab.evaluate(async () => (await fetch('/stats')).json());
+
+  for (const { path, theme, width, height } of options.screenshots) {
+    await tab.setViewport({ width, height });
+    await tab.evaluate((name) => { document.documentElement.dataset.theme = name; }, theme);
+    await tab.screenshot({ path, fullPage: true });
+  }
+  await tab.click('#connect');
+  await tab.waitForFunction(() => window.ginnel.state === 'idle', { timeout: 10_000 });
+  seen.after = await tab.evaluate(async () => (await fetch('/stats')).json());
+  return seen;
+}
