@@ -1,52 +1,125 @@
-//! How a stream is cut into messages.
+//! How a stream is cut into messages, for drivers.
+//!
+//! Machines see messages only: the padding and the lengths that only a stream needs are added and removed by the driver,
+//! through the two functions of [`Framing`]. They look at a slice and keep nothing, so reading is resumable at any octet:
+//! collect what came, ask [`Framing::next`], and drain what it says is whole.
+//!
+//! What is not here: a reassembly buffer (the driver's, bounded by [`Framing::longest`]) and idle timeouts.
 
 use crate::{NoRoom, Packet};
 
-/// How a stream is cut into messages. Machines see messages only: padding and lengths that only a stream needs are added and
-/// removed by the driver, through these two functions.
+/// How a stream is cut into messages.
+///
+/// ```
+/// use ginnel_core::{Frame, Framing};
+///
+/// let stream = b"\0\x04ping\0\x04po"; // one message and a half
+/// let frame = Framing::Rfc4571.next(stream);
+/// assert_eq!(frame, Frame::Whole { skip: 2, len: 4, total: 6 });
+/// assert_eq!(Framing::Rfc4571.next(&stream[6..]), Frame::NeedMore);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// STUN and ChannelData, by their own length fields (RFC 8656 section 12.5).
+    /// STUN and ChannelData, by their own length fields; ChannelData is padded to four octets (RFC 8656 section 12.5).
     Stun,
-    /// A length of two octets before each message (RFC 4571), as ICE over TCP has it.
+    /// A length of two octets before each message (RFC 4571 section 2), as ICE over TCP has it (RFC 6544 section 3).
     Rfc4571,
 }
-/// Where the next message of a stream lies.
+
+/// Where the next message of a stream lies: what [`Framing::next`] says.
+///
+/// ```
+/// use ginnel_core::{Frame, Framing};
+///
+/// let stream = [0x40, 0x01, 0, 1, b'x', 0, 0, 0]; // ChannelData of one octet, and its padding
+/// let Frame::Whole { skip, len, total } = Framing::Stun.next(&stream) else { panic!() };
+/// assert_eq!(&stream[skip..skip + len], b"\x40\x01\0\x01x");
+/// assert_eq!(total, stream.len());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// Not all of it has come.
     NeedMore,
-    /// The message is at `skip..skip + len`; the next starts at `total`.
+    /// The message is at `skip..skip + len`; the next starts at `total`. In octets.
     Whole {
-        /** Before it. */
+        /// What is before it, and not part of it.
         skip: usize,
-        /** Of it. */
+        /// Of the message.
         len: usize,
-        /** With what is behind it. */
+        /// With what is before it and the padding behind it.
         total: usize,
     },
-    /// This is no such stream: end it.
+    /// This is no such stream: end it, since nothing says where it goes on.
     Bad,
 }
+
 impl Framing {
     /// Looks at the front of the stream.
-    pub fn next(self, b: &[u8]) -> Frame {
-        let Some(&[b0, b1, b2, b3]) = b.first_chunk() else { return Frame::NeedMore };
-        let (first, second) =
-            (usize::from(u16::from_be_bytes([b0, b1])), usize::from(u16::from_be_bytes([b2, b3])));
-        let (skip, len, total) = match (self, b0 >> 6) {
-            (Self::Rfc4571, _) => (2, first, 2 + first),
-            (Self::Stun, 0) => (0, 20 + second, 20 + second),
-            (Self::Stun, 1) => (0, 4 + second, (4 + second).next_multiple_of(4)),
-            (Self::Stun, _) => return Frame::Bad,
+    ///
+    /// The same front gives the same answer however it came in; more octets behind a whole message change nothing.
+    ///
+    /// ```
+    /// # use ginnel_core::{Frame, Framing};
+    /// assert_eq!(Framing::Stun.next(&[]), Frame::NeedMore);
+    /// assert_eq!(Framing::Stun.next(&[0x16, 3, 1, 2]), Frame::Bad); // TLS, on a port for STUN
+    /// ```
+    #[must_use]
+    pub fn next(self, stream: &[u8]) -> Frame {
+        let (skip, len, total) = match self {
+            Self::Rfc4571 => {
+                let Some(length) = stream.first_chunk() else { return Frame::NeedMore };
+                let len = usize::from(u16::from_be_bytes(*length));
+                (2, len, 2 + len)
+            }
+            Self::Stun => {
+                let Some(&[kind, _, high, low]) = stream.first_chunk() else { return Frame::NeedMore };
+                let length = usize::from(u16::from_be_bytes([high, low]));
+                match kind >> 6 {
+                    // RFC 8489 section 5: attributes are padded, so the length ends in two zero bits.
+                    0 if length.is_multiple_of(4) => (0, 20 + length, 20 + length),
+                    1 => (0, 4 + length, (4 + length).next_multiple_of(4)),
+                    _ => return Frame::Bad,
+                }
+            }
         };
-        if b.len() < total { Frame::NeedMore } else { Frame::Whole { skip, len, total } }
+        if stream.len() < total { Frame::NeedMore } else { Frame::Whole { skip, len, total } }
     }
-    /// Makes a message fit for the stream.
+
+    /// Makes a message fit for the stream: pads it, or puts its length in front.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom`] if the packet's buffer has no room for that, or its length does not fit into two octets.
+    ///
+    /// ```
+    /// # use ginnel_core::{Framing, Packet};
+    /// let mut buf = [0; 2048];
+    /// let mut packet = Packet::empty(&mut buf);
+    /// packet.write(b"ping").unwrap();
+    /// Framing::Rfc4571.wrap(&mut packet).unwrap();
+    /// assert_eq!(packet.bytes(), b"\0\x04ping");
+    /// ```
     pub fn wrap(self, packet: &mut Packet<'_>) -> Result<(), NoRoom> {
         match self {
             Self::Rfc4571 => packet.prepend(u16::try_from(packet.len()).map_err(|_| NoRoom)?.to_be_bytes()),
             Self::Stun => packet.append(&[0; 3][..packet.len().next_multiple_of(4) - packet.len()]),
+        }
+    }
+
+    /// The most octets that one message takes in the stream: no reassembly buffer need be larger.
+    ///
+    /// ```
+    /// # use ginnel_core::{Frame, Framing};
+    /// let stream = [0xff; 65_537];
+    /// assert_eq!(Framing::Rfc4571.next(&stream[1..]), Frame::NeedMore);
+    /// assert!(matches!(Framing::Rfc4571.next(&stream), Frame::Whole { total, .. } if total == Framing::Rfc4571.longest()));
+    /// ```
+    #[must_use]
+    pub const fn longest(self) -> usize {
+        match self {
+            Self::Rfc4571 => 2 + 0xffff,
+            // A STUN message whose length is the last multiple of four.
+            Self::Stun => 20 + 0xfffc,
         }
     }
 }

@@ -50,10 +50,12 @@
 //!     A closed machine has said so in one last event, polls `None` everywhere, calls every input `Foreign`.
 //!     Dropping a machine is legal at any time, and impolite.
 //! 11. **Counters are `fn stats(&self) -> Stats`,** a plain `Copy` struct of `u64`, one for each machine.
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![forbid(unsafe_code)]
 
 mod drive;
+#[cfg(feature = "std")]
+mod epoch;
 mod framing;
 mod machine;
 mod packet;
@@ -64,6 +66,8 @@ mod seed;
 mod time;
 
 pub use drive::{Io, receive, settle};
+#[cfg(feature = "std")]
+pub use epoch::Epoch;
 pub use framing::{Frame, Framing};
 pub use machine::Machine;
 pub use packet::{ANSWER, Buffer, HEADROOM, NoRoom, Packet};
