@@ -1,2 +1,10 @@
-//! WebRTC data channels (RFC 8831, RFC 8832) over SCTP, without I/O.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod association;
+
+pub use association::{
+    Association, AssociationConfig, ChannelCloseReason, ChannelConfig, ChannelId, CloseReason, DEFAULT_MTU,
+    DEFAULT_PORT, DEFAULT_REMOTE_MAX_MESSAGE_SIZE, Event, InitError, MessageKind, OpenError, Opener, Reliability, Role,
+    RoleFixed, SendError, Stats,
+};
