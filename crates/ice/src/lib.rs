@@ -1,2 +1,23 @@
-//! ICE (RFC 8445) as a sans-I/O agent: candidates, checklists, consent, trickle, mDNS.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod agent;
+mod candidate;
+mod checklist;
+mod credentials;
+mod foundation;
+mod pair;
+mod priority;
+
+pub use agent::{
+    AddLocalIpError, Agent, AgentConfig, Event, FailureReason, MAX_STUN_SERVERS, PairFailure, PairReport, PairStatus,
+    Role, SelectedPair, SendError, SocketLost, State, Stats, TA,
+};
+pub use candidate::{
+    COMPONENT, Candidate, CandidateAddress, CandidateError, CandidateKind, CandidateTransport, TcpType,
+};
+pub use credentials::{Credentials, CredentialsError};
+pub use priority::{candidate as candidate_priority, pair as pair_priority};
