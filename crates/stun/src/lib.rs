@@ -1,2 +1,19 @@
-//! STUN (RFC 8489) as sans-I/O: message view and writer, credentials, transactions, Binding server.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod attribute;
+mod fingerprint;
+mod integrity;
+mod message;
+mod writer;
+
+pub use fingerprint::Fingerprint;
+pub use integrity::{CredentialError, Integrity, IntegrityAlgorithm, IntegrityKey};
+pub use message::{
+    Attributes, Class, HEADER_LEN, MAGIC_COOKIE, Message, Method, ParseError, ParseErrorReason, RawAttribute,
+    TransactionId,
+};
+pub use writer::{BeforeSha256, MessageWriter, Open, Sealed, SealedSha256};

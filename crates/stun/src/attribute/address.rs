@@ -1,0 +1,90 @@
+//! The two shapes of a transport address (RFC 8489 sections 14.1 and 14.2), shared by all attributes that hold one.
+//!
+//! ```text
+//!  0       1       2               4               8               20
+//! +-------+-------+---------------+---------------+---------------+
+//! | 0     | family| port          | IPv4 address, family 1        |   8 octets
+//! |       |       |               | IPv6 address, family 2        |  20 octets
+//! +-------+-------+---------------+-------------------------------+
+//! ```
+//!
+//! The XOR shape veils port and address with the magic cookie and the transaction ID behind it, so that no gateway
+//! recognises an address and rewrites it.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::{
+    attribute::Malformed,
+    message::{MAGIC_COOKIE, TransactionId},
+};
+
+const IPV4: u8 = 1;
+const IPV6: u8 = 2;
+
+/// The magic cookie and the transaction ID, as octets 4 to 19 of the message have them.
+pub(super) fn veil(transaction_id: TransactionId) -> [u8; 16] {
+    let mut veil = [0; 16];
+    veil[..4].copy_from_slice(&MAGIC_COOKIE.to_be_bytes());
+    veil[4..].copy_from_slice(&transaction_id.octets());
+    veil
+}
+/// What the plain shape is veiled with.
+pub(super) const PLAIN: [u8; 16] = [0; 16];
+
+pub(super) fn parse(value: &[u8], veil: [u8; 16]) -> Result<SocketAddr, Malformed> {
+    let Some((&[_, family, p0, p1], address)) = value.split_first_chunk() else {
+        return Err(Malformed::Length);
+    };
+    let ip = match family {
+        IPV4 => IpAddr::V4(Ipv4Addr::from(xor::<4>(address, veil)?)),
+        IPV6 => IpAddr::V6(Ipv6Addr::from(xor::<16>(address, veil)?)),
+        _ => return Err(Malformed::AddressFamily),
+    };
+    Ok(SocketAddr::new(ip, u16::from_be_bytes([p0 ^ veil[0], p1 ^ veil[1]])))
+}
+
+pub(super) const fn encoded_len(address: &SocketAddr) -> usize {
+    if address.is_ipv4() { 8 } else { 20 }
+}
+
+pub(super) fn write(address: &SocketAddr, out: &mut [u8], veil: [u8; 16]) {
+    let [p0, p1] = address.port().to_be_bytes();
+    let (family, ip, len) = match address.ip() {
+        IpAddr::V4(ip) => {
+            let mut octets = [0; 16];
+            octets[..4].copy_from_slice(&ip.octets());
+            (IPV4, octets, 4)
+        }
+        IpAddr::V6(ip) => (IPV6, ip.octets(), 16),
+    };
+    let veiled: [u8; 16] = core::array::from_fn(|i| ip[i] ^ veil[i]);
+    out[..4].copy_from_slice(&[0, family, p0 ^ veil[0], p1 ^ veil[1]]);
+    out[4..].copy_from_slice(&veiled[..len]);
+}
+
+fn xor<const N: usize>(address: &[u8], veil: [u8; 16]) -> Result<[u8; N], Malformed> {
+    let address: &[u8; N] = address.try_into().map_err(|_| Malformed::Length)?;
+    Ok(core::array::from_fn(|i| address[i] ^ veil[i]))
+}
+
+/// An attribute that is one transport address in either shape.
+macro_rules! address_attribute {
+    ($name:ident, $kind:ident, $veil:expr) => {
+        impl $crate::attribute::Attribute<'_> for $name {
+            const TYPE: $crate::attribute::AttributeType = $crate::attribute::AttributeType::$kind;
+            fn parse(
+                value: &[u8],
+                transaction_id: $crate::message::TransactionId,
+            ) -> Result<Self, $crate::attribute::Malformed> {
+                $crate::attribute::address::parse(value, $veil(transaction_id)).map(Self)
+            }
+            fn encoded_len(&self) -> usize {
+                $crate::attribute::address::encoded_len(&self.0)
+            }
+            fn write(&self, out: &mut [u8], transaction_id: $crate::message::TransactionId) {
+                $crate::attribute::address::write(&self.0, out, $veil(transaction_id))
+            }
+        }
+    };
+}
+pub(super) use address_attribute;

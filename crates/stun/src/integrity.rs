@@ -1,0 +1,200 @@
+//! MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256 (RFC 8489 sections 14.5 and 14.6), and their keys (9.1.1 and 9.2.2).
+//!
+//! ```text
+//!  0               2               4
+//! +---------------+---------------+--------------------------------------+
+//! | 0x0008        | 20            | HMAC-SHA1 of all before              |
+//! +---------------+---------------+--------------------------------------+
+//! | 0x001C        | 16, 20, .. 32 | HMAC-SHA256 of all before, its front |
+//! +---------------+---------------+--------------------------------------+
+//! ```
+//!
+//! In both, the message length that is hashed is the one the message would have if it ended with this attribute.
+//! Keying an HMAC hashes two blocks before the first octet of the message: as much again as a connectivity check. So a
+//! key keeps its two states keyed, and a message costs only itself.
+//! Left out: OpaqueString preparation of anything but printable ASCII, which needs tables of Unicode.
+
+use core::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use md5::{Digest, Md5};
+use sha1::Sha1;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// RFC 8489 section 14.5: octets of an HMAC-SHA1.
+pub(crate) const SHA1_LEN: usize = 20;
+/// RFC 8489 section 14.6: octets of an HMAC-SHA256 that is not truncated.
+pub(crate) const SHA256_LEN: usize = 32;
+/// RFC 8489 section 14.6: what it may be truncated to, where a usage allows it.
+const SHA256_LEN_MIN: usize = 16;
+
+/// Which of the two attributes protects a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum IntegrityAlgorithm {
+    /// MESSAGE-INTEGRITY. What ICE uses.
+    Sha1,
+    /// MESSAGE-INTEGRITY-SHA256.
+    Sha256,
+}
+
+/// What became of the check of message integrity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Integrity {
+    /// The message has none.
+    Absent,
+    /// The key made it.
+    Ok,
+    /// The key did not make it, or its length is wrong.
+    Bad,
+}
+
+/// Why a text cannot be a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// RFC 8265 section 4.2.2: OpaqueString forbids the empty string.
+    #[error("a credential is empty")]
+    Empty,
+    /// RFC 8265 section 4.2: OpaqueString forbids control characters.
+    #[error("a credential has a control character")]
+    ControlCharacter,
+    /// Prepare the text with OpaqueString (RFC 8265), and give the key by [`IntegrityKey::from_octets`].
+    #[error("a credential is not ASCII, and is not prepared here")]
+    NotAscii,
+}
+
+/// A key of message integrity, as two HMAC states that are keyed once. Wiped when dropped, and never printed.
+///
+/// ```
+/// use ginnel_stun::IntegrityKey;
+///
+/// let ice = IntegrityKey::short_term("VOkJxbRl1RmTxUk/WvJxBt")?;
+/// assert_eq!(format!("{ice:?}"), "IntegrityKey(..)");
+/// # Ok::<(), ginnel_stun::CredentialError>(())
+/// ```
+#[derive(Clone)]
+pub struct IntegrityKey {
+    sha1: Hmac<Sha1>,
+    sha256: Hmac<Sha256>,
+}
+impl IntegrityKey {
+    /// The key of a short-term credential (RFC 8489 section 9.1.1): the password, in printable ASCII.
+    /// Every ICE password is (RFC 8839 section 5.4).
+    pub fn short_term(password: &str) -> Result<Self, CredentialError> {
+        Ok(Self::from_octets(opaque_string(password)?.as_bytes()))
+    }
+    /// The key of a long-term credential (RFC 8489 section 9.2.2, MD5). `username` is what the USERNAME attribute
+    /// holds, so prepared already; realm and password are printable ASCII.
+    pub fn long_term(username: &str, realm: &str, password: &str) -> Result<Self, CredentialError> {
+        let mut key: Zeroizing<[u8; 16]> = Zeroizing::default();
+        *key = digest_of::<Md5>(username, realm, password)?.into();
+        Ok(Self::from_octets(&*key))
+    }
+    /// The key of a long-term credential where the password algorithm is SHA-256 (RFC 8489 section 18.5.1.2).
+    pub fn long_term_sha256(username: &str, realm: &str, password: &str) -> Result<Self, CredentialError> {
+        let mut key: Zeroizing<[u8; 32]> = Zeroizing::default();
+        *key = digest_of::<Sha256>(username, realm, password)?.into();
+        Ok(Self::from_octets(&*key))
+    }
+    /// The HMAC key itself: the octets of a password that OpaqueString has prepared (short-term), or what a user
+    /// database holds as H(A1) (long-term).
+    #[must_use]
+    pub fn from_octets(key: &[u8]) -> Self {
+        let (Ok(sha1), Ok(sha256)) = (Hmac::new_from_slice(key), Hmac::new_from_slice(key)) else {
+            unreachable!("RFC 2104 section 2: an HMAC takes a key of any length");
+        };
+        Self { sha1, sha256 }
+    }
+
+    /// The HMAC-SHA1 of `before` as if its message length were `length`.
+    pub(crate) fn sha1(&self, before: &[u8], length: u16) -> [u8; SHA1_LEN] {
+        mac(&self.sha1, before, length).into()
+    }
+    /// The HMAC-SHA256 of `before` as if its message length were `length`.
+    pub(crate) fn sha256(&self, before: &[u8], length: u16) -> [u8; SHA256_LEN] {
+        mac(&self.sha256, before, length).into()
+    }
+    pub(crate) fn check_sha1(&self, before: &[u8], value: &[u8]) -> Integrity {
+        let Some(length) = length_ending_with(before, SHA1_LEN) else { return Integrity::Bad };
+        if value.len() != SHA1_LEN {
+            return Integrity::Bad;
+        }
+        verdict(value, &self.sha1(before, length))
+    }
+    pub(crate) fn check_sha256(&self, before: &[u8], value: &[u8], at_least: usize) -> Integrity {
+        let Some(length) = length_ending_with(before, value.len()) else { return Integrity::Bad };
+        let legal = at_least.max(SHA256_LEN_MIN)..=SHA256_LEN;
+        if !legal.contains(&value.len()) || value.len() % 4 != 0 {
+            return Integrity::Bad;
+        }
+        verdict(value, &self.sha256(before, length)[..value.len()])
+    }
+}
+impl fmt::Debug for IntegrityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IntegrityKey(..)")
+    }
+}
+
+/// What the length field says when `before` is followed by one more attribute of `value_len` octets.
+pub(crate) fn length_ending_with(before: &[u8], value_len: usize) -> Option<u16> {
+    u16::try_from(before.len().checked_sub(crate::message::HEADER_LEN)? + 4 + value_len).ok()
+}
+
+#[inline]
+fn mac<M: Mac + Clone>(keyed: &M, before: &[u8], length: u16) -> hmac::digest::Output<M> {
+    let mut mac = keyed.clone();
+    // The first block is put together here, so that the length can differ from the one in the message and the hash
+    // still sees whole blocks.
+    let mut first = [0; 64];
+    let (head, rest) = before.split_at(before.len().min(first.len()));
+    let first = &mut first[..head.len()];
+    first.copy_from_slice(head);
+    if let Some(field) = first.get_mut(2..4) {
+        field.copy_from_slice(&length.to_be_bytes());
+    }
+    mac.update(first);
+    mac.update(rest);
+    mac.finalize().into_bytes()
+}
+
+fn verdict(theirs: &[u8], ours: &[u8]) -> Integrity {
+    // A fuzzer cannot guess an HMAC: under it every one that is well formed is right, so that it reaches what is behind.
+    if cfg!(fuzzing) || bool::from(theirs.ct_eq(ours)) { Integrity::Ok } else { Integrity::Bad }
+}
+
+/// RFC 8265 section 4.2.2 for what needs no tables: printable ASCII is prepared as it stands.
+fn opaque_string(text: &str) -> Result<&str, CredentialError> {
+    if text.is_empty() {
+        Err(CredentialError::Empty)
+    } else if !text.is_ascii() {
+        Err(CredentialError::NotAscii)
+    } else if text.bytes().any(|octet| octet.is_ascii_control()) {
+        Err(CredentialError::ControlCharacter)
+    } else {
+        Ok(text)
+    }
+}
+
+/// RFC 8489 section 9.2.2: `username ":" realm ":" password`, hashed; quotes and trailing nulls do not count.
+fn digest_of<D: Digest>(
+    username: &str,
+    realm: &str,
+    password: &str,
+) -> Result<hmac::digest::Output<D>, CredentialError> {
+    let unquoted = |text| str::trim_matches(str::trim_end_matches(text, '\0'), '"');
+    let realm = opaque_string(unquoted(realm))?;
+    let password = opaque_string(password.trim_end_matches('\0'))?;
+    let mut digest = D::new();
+    for part in [unquoted(username), ":", realm, ":", password] {
+        digest.update(part.as_bytes());
+    }
+    Ok(digest.finalize())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The fixed header of a message (RFC 8489 section 5): class, method, transaction ID.
+
+use core::fmt;
+
+use ginnel_core::Rng;
+
+/// RFC 8489 section 5: octets before the first attribute.
+pub const HEADER_LEN: usize = 20;
+/// RFC 8489 section 5: what octets 4 to 7 of every message hold.
+pub const MAGIC_COOKIE: u32 = 0x2112_A442;
+
+/// What a message is in its transaction (RFC 8489 section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Asks, and wants an answer.
+    Request,
+    /// Tells, and wants none.
+    Indication,
+    /// Answers a request that succeeded.
+    Success,
+    /// Answers a request that failed; bears an ERROR-CODE.
+    Error,
+}
+impl Class {
+    /// Whether messages of this class answer a request.
+    #[must_use]
+    pub const fn is_response(self) -> bool {
+        matches!(self, Self::Success | Self::Error)
+    }
+}
+
+/// What a message is about: twelve bits (RFC 8489 section 5 and the IANA registry of section 18.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Method(u16);
+impl Method {
+    /// Binding (RFC 8489 section 3).
+    pub const BINDING: Self = Self(0x001);
+    /// Allocate (RFC 8656 section 17).
+    pub const ALLOCATE: Self = Self(0x003);
+    /// Refresh (RFC 8656 section 17).
+    pub const REFRESH: Self = Self(0x004);
+    /// Send (RFC 8656 section 17).
+    pub const SEND: Self = Self(0x006);
+    /// Data (RFC 8656 section 17).
+    pub const DATA: Self = Self(0x007);
+    /// CreatePermission (RFC 8656 section 17).
+    pub const CREATE_PERMISSION: Self = Self(0x008);
+    /// ChannelBind (RFC 8656 section 17).
+    pub const CHANNEL_BIND: Self = Self(0x009);
+    /// Connect (RFC 6062 section 6.1).
+    pub const CONNECT: Self = Self(0x00A);
+    /// ConnectionBind (RFC 6062 section 6.1).
+    pub const CONNECTION_BIND: Self = Self(0x00B);
+    /// ConnectionAttempt (RFC 6062 section 6.1).
+    pub const CONNECTION_ATTEMPT: Self = Self(0x00C);
+
+    /// The method of this number; `None` if it takes more than twelve bits.
+    #[must_use]
+    pub const fn new(number: u16) -> Option<Self> {
+        if number <= 0xFFF { Some(Self(number)) } else { None }
+    }
+    /// Its number, below 0x1000.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+    const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::BINDING => "Binding",
+            Self::ALLOCATE => "Allocate",
+            Self::REFRESH => "Refresh",
+            Self::SEND => "Send",
+            Self::DATA => "Data",
+            Self::CREATE_PERMISSION => "CreatePermission",
+            Self::CHANNEL_BIND => "ChannelBind",
+            Self::CONNECT => "Connect",
+            Self::CONNECTION_BIND => "ConnectionBind",
+            Self::CONNECTION_ATTEMPT => "ConnectionAttempt",
+            _ => return None,
+        })
+    }
+}
+impl fmt::Debug for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "Method({:#05x})", self.0),
+        }
+    }
+}
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Pairs a response with its request: 96 random bits (RFC 8489 section 5).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransactionId([u8; 12]);
+impl TransactionId {
+    /// The transaction ID of these octets.
+    #[must_use]
+    pub const fn new(octets: [u8; 12]) -> Self {
+        Self(octets)
+    }
+    /// A fresh one. The generator is ChaCha20, keyed by the caller's seed: RFC 8489 section 5 wants cryptographic
+    /// randomness.
+    #[must_use]
+    pub fn draw(rng: &mut Rng) -> Self {
+        Self(rng.octets())
+    }
+    /// Its octets.
+    #[must_use]
+    pub const fn octets(self) -> [u8; 12] {
+        self.0
+    }
+}
+impl fmt::Debug for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+impl fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// The message type field. The bits of method (`m`) and class (`C`) are interleaved (RFC 8489 section 5, figure 3):
+///
+/// ```text
+///  bit  15 14 13 12 11 10  9  8  7  6  5  4  3  2  1  0
+///        0  0  m  m  m  m  m  C  m  m  m  C  m  m  m  m
+/// ```
+pub(crate) const fn message_type(class: Class, method: Method) -> u16 {
+    let m = method.0;
+    let class = match class {
+        Class::Request => 0x000,
+        Class::Indication => 0x010,
+        Class::Success => 0x100,
+        Class::Error => 0x110,
+    };
+    (m & 0x00F) | (m & 0x070) << 1 | (m & 0xF80) << 2 | class
+}
+/// The class of a message type field.
+pub(crate) const fn class_of(message_type: u16) -> Class {
+    match message_type & 0x110 {
+        0x000 => Class::Request,
+        0x010 => Class::Indication,
+        0x100 => Class::Success,
+        _ => Class::Error,
+    }
+}
+/// The method of a message type field.
+pub(crate) const fn method_of(message_type: u16) -> Method {
+    Method(message_type & 0x00F | (message_type >> 1) & 0x070 | (message_type >> 2) & 0xF80)
+}

@@ -1,0 +1,222 @@
+//! The view of a received message (RFC 8489 sections 5, 14 and 6.3).
+//!
+//! ```text
+//!  0       2       4               8                           20
+//! +-------+-------+---------------+---------------------------+------------+------------+--
+//! | type  | length| magic cookie  | transaction ID            | attribute  | attribute  | ...
+//! +-------+-------+---------------+---------------------------+------------+------------+--
+//!           of what is behind the header                       type, length, value, padding
+//! ```
+//!
+//! One walk checks the whole structure; after it nothing can run past the end. Values of attributes are not looked at
+//! until they are asked for, so an attribute that nobody reads cannot hurt.
+//! Left out on purpose: messages without the magic cookie (RFC 3489).
+
+mod error;
+mod header;
+mod iter;
+
+pub(crate) use header::message_type;
+
+pub use error::{ParseError, ParseErrorReason};
+pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId};
+pub use iter::{Attributes, RawAttribute};
+
+use crate::{
+    attribute::{Attribute, AttributeError, AttributeType},
+    fingerprint::{self, Fingerprint},
+    integrity::{self, Integrity, IntegrityAlgorithm, IntegrityKey},
+};
+
+/// A borrowed view of one message, checked once by [`Message::parse`]. Copying it copies a reference.
+///
+/// ```
+/// use ginnel_stun::{Class, Message, Method, attribute::Priority};
+///
+/// let octets = b"\x00\x01\x00\x08\x21\x12\xa4\x42transactions\x00\x24\x00\x04\x6e\x00\x01\xff";
+/// let message = Message::parse(octets)?;
+/// assert_eq!((message.class(), message.method()), (Class::Request, Method::BINDING));
+/// assert_eq!(message.get::<Priority>()?, Some(Priority(0x6e00_01ff)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Message<'a> {
+    octets: &'a [u8],
+    transaction_id: TransactionId,
+    /// Where the attributes end that integrity covers, or all of them where there is none.
+    covered: usize,
+    /// The first of its kind that is not to be ignored.
+    integrity: Option<RawAttribute<'a>>,
+    integrity_sha256: Option<RawAttribute<'a>>,
+    fingerprint: Option<RawAttribute<'a>>,
+}
+impl<'a> Message<'a> {
+    /// Whether a datagram claims to be STUN: two zero bits, a header, and the magic cookie (RFC 8489 section 5).
+    /// Cheap; [`Message::parse`] says whether the claim holds.
+    #[must_use]
+    pub fn is_claimed_by(octets: &[u8]) -> bool {
+        octets.len() >= HEADER_LEN && octets[0] & 0xC0 == 0 && octets[4..8] == MAGIC_COOKIE.to_be_bytes()
+    }
+
+    /// Checks the structure of one whole datagram, or one whole frame of a stream.
+    pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
+        use ParseErrorReason as Reason;
+        let fail = |offset, reason| Err(ParseError { offset, reason });
+        let Some((header, rest)) = octets.split_first_chunk::<HEADER_LEN>() else {
+            return fail(octets.len(), Reason::ShorterThanHeader);
+        };
+        let [t0, _, l0, l1, c0, c1, c2, c3, id @ ..] = *header;
+        if t0 & 0xC0 != 0 {
+            return fail(0, Reason::FirstBitsNotZero);
+        }
+        if u32::from_be_bytes([c0, c1, c2, c3]) != MAGIC_COOKIE {
+            return fail(4, Reason::NoMagicCookie);
+        }
+        let length = usize::from(u16::from_be_bytes([l0, l1]));
+        if length % 4 != 0 {
+            return fail(2, Reason::LengthNotMultipleOfFour);
+        }
+        if length != rest.len() {
+            return fail(2, Reason::LengthNotOfDatagram);
+        }
+        let mut message = Self {
+            octets,
+            transaction_id: TransactionId::new(id),
+            covered: octets.len(),
+            integrity: None,
+            integrity_sha256: None,
+            fingerprint: None,
+        };
+        message.walk()?;
+        Ok(message)
+    }
+
+    /// Finds the attributes that end the message, and checks that every attribute lies within it.
+    fn walk(&mut self) -> Result<(), ParseError> {
+        let mut walk = iter::Walk::new(self.octets);
+        while let Some(attribute) = walk.next()? {
+            if self.fingerprint.is_some() {
+                return Err(ParseError {
+                    offset: attribute.offset,
+                    reason: ParseErrorReason::AttributeAfterFingerprint,
+                });
+            }
+            let slot = match attribute.kind {
+                // RFC 8489 section 14.6: all but FINGERPRINT is ignored after MESSAGE-INTEGRITY-SHA256.
+                AttributeType::MESSAGE_INTEGRITY
+                    if self.integrity.is_none() && self.integrity_sha256.is_none() =>
+                {
+                    &mut self.integrity
+                }
+                AttributeType::MESSAGE_INTEGRITY_SHA256 if self.integrity_sha256.is_none() => {
+                    &mut self.integrity_sha256
+                }
+                AttributeType::FINGERPRINT => &mut self.fingerprint,
+                _ => continue,
+            };
+            *slot = Some(attribute);
+            self.covered = self.covered.min(attribute.offset);
+        }
+        Ok(())
+    }
+
+    /// What it is in its transaction.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        header::class_of(self.message_type())
+    }
+    /// What it is about.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        header::method_of(self.message_type())
+    }
+    /// Pairs a response with its request.
+    #[must_use]
+    pub const fn transaction_id(&self) -> TransactionId {
+        self.transaction_id
+    }
+    /// The whole message, as it came.
+    #[must_use]
+    pub const fn octets(&self) -> &'a [u8] {
+        self.octets
+    }
+    /// Its attributes, in order. What RFC 8489 sections 14.5 and 14.6 want ignored, because it stands behind
+    /// message integrity, is left out.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes<'a> {
+        Attributes::new(
+            &self.octets[..self.covered],
+            [self.integrity, self.integrity_sha256, self.fingerprint],
+        )
+    }
+    /// The first attribute of its kind (RFC 8489 section 14: duplicates may be ignored), read.
+    pub fn get<A: Attribute<'a>>(&self) -> Result<Option<A>, AttributeError> {
+        let Some(raw) = self.attributes().find(|raw| raw.kind == A::TYPE) else { return Ok(None) };
+        match A::parse(raw.value, self.transaction_id) {
+            Ok(value) => Ok(Some(value)),
+            Err(reason) => Err(AttributeError { attribute: A::TYPE, offset: raw.offset, reason }),
+        }
+    }
+    /// Whether there is an attribute of this kind.
+    #[must_use]
+    pub fn has(&self, kind: AttributeType) -> bool {
+        self.attributes().any(|raw| raw.kind == kind)
+    }
+    /// The comprehension-required attributes that are not among `known`, in order (RFC 8489 section 6.3). Message
+    /// integrity is always known. A kind that appears twice is yielded twice.
+    pub fn unknown_required<'k>(
+        &self,
+        known: &'k [AttributeType],
+    ) -> impl Iterator<Item = AttributeType> + use<'a, 'k> {
+        self.attributes().map(|raw| raw.kind).filter(move |kind| {
+            kind.is_comprehension_required() && !kind.ends_message() && !known.contains(kind)
+        })
+    }
+    /// Whether the message ends in the right FINGERPRINT (RFC 8489 section 14.7).
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        match self.fingerprint {
+            None => Fingerprint::Absent,
+            Some(raw) => fingerprint::check(&self.octets[..raw.offset], raw.value),
+        }
+    }
+    /// Which message integrity decides: MESSAGE-INTEGRITY-SHA256 where both are present (RFC 8489 section 9.1.3).
+    #[must_use]
+    pub const fn integrity_algorithm(&self) -> Option<IntegrityAlgorithm> {
+        match (self.integrity_sha256, self.integrity) {
+            (Some(_), _) => Some(IntegrityAlgorithm::Sha256),
+            (None, Some(_)) => Some(IntegrityAlgorithm::Sha1),
+            (None, None) => None,
+        }
+    }
+    /// Whether `key` made the message integrity, untruncated. Compared in constant time. Where both
+    /// attributes are present MESSAGE-INTEGRITY-SHA256 decides alone (RFC 8489 section 9.1.3).
+    #[must_use]
+    pub fn integrity(&self, key: &IntegrityKey) -> Integrity {
+        self.integrity_truncated(key, integrity::SHA256_LEN)
+    }
+    /// As [`Message::integrity`], for a usage that allows MESSAGE-INTEGRITY-SHA256 to be truncated to `at_least` octets
+    /// (RFC 8489 section 14.6; fewer than 16 are never taken).
+    #[must_use]
+    pub fn integrity_truncated(&self, key: &IntegrityKey, at_least: usize) -> Integrity {
+        match (self.integrity_sha256, self.integrity) {
+            (Some(raw), _) => key.check_sha256(&self.octets[..raw.offset], raw.value, at_least),
+            (None, Some(raw)) => key.check_sha1(&self.octets[..raw.offset], raw.value),
+            (None, None) => Integrity::Absent,
+        }
+    }
+
+    fn message_type(&self) -> u16 {
+        u16::from_be_bytes([self.octets[0], self.octets[1]])
+    }
+}
+impl core::fmt::Debug for Message<'_> {
+    /// Class, method, transaction and the kinds of attributes: values may be secrets or addresses.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:?} {:?} {:?} ", self.method(), self.class(), self.transaction_id)?;
+        f.debug_list().entries(self.attributes().map(|raw| raw.kind)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
