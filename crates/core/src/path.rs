@@ -1,19 +1,47 @@
-//! Where bytes go.
+//! Where bytes go: the path, and the verdict *send this*.
 
-use core::net::SocketAddr;
+use core::{fmt, net::SocketAddr};
 
 /// What carries a path.
+///
+/// ```
+/// use ginnel_core::Transport;
+///
+/// assert_eq!(Transport::Udp.to_string(), "udp");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// Datagrams.
     Udp,
-    /// A stream, cut into messages by its [`Framing`].
+    /// A stream, cut into messages by its [`Framing`](crate::Framing).
     Tcp,
     /// The same inside TLS, which is the driver's business.
     Tls,
 }
-/// One path as *this* host sees it. `local` is always known, so a path means the same in both directions and `==` finds
-/// its owner. The driver reports IPv4 as IPv4 (not mapped into IPv6) with zero flow labels: else equal paths would differ.
+
+/// In lower case, as SDP and URIs write it.
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        })
+    }
+}
+
+/// One path as *this* host sees it.
+///
+/// `local` is always known, so a path means the same in both directions and `==` finds its owner. The driver reports IPv4
+/// as IPv4 (not mapped into IPv6), with zero flow labels: else equal paths would differ.
+///
+/// ```
+/// use ginnel_core::Path;
+///
+/// let ours = Path::udp("10.0.0.1:5000".parse()?, "192.0.2.1:3478".parse()?);
+/// assert_eq!(ours.to_string(), "udp 10.0.0.1:5000 -> 192.0.2.1:3478");
+/// # Ok::<(), core::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
     /// What carries it.
@@ -23,29 +51,77 @@ pub struct Path {
     /// Their end.
     pub remote: SocketAddr,
 }
+
 impl Path {
     /// A path of datagrams.
+    ///
+    /// ```
+    /// # use ginnel_core::{Path, Transport};
+    /// let path = Path::udp("10.0.0.1:5000".parse()?, "192.0.2.1:3478".parse()?);
+    /// assert_eq!((path.transport, path.local.port()), (Transport::Udp, 5000));
+    /// # Ok::<(), core::net::AddrParseError>(())
+    /// ```
+    #[must_use]
     pub const fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
         Self { transport: Transport::Udp, local, remote }
     }
+
     /// The path as the other end sees it, if nothing translates between them.
+    ///
+    /// ```
+    /// # use ginnel_core::Path;
+    /// # let path = Path::udp("10.0.0.1:5000".parse()?, "192.0.2.1:3478".parse()?);
+    /// assert_eq!(path.reversed().local, path.remote);
+    /// assert_eq!(path.reversed().reversed(), path);
+    /// # Ok::<(), core::net::AddrParseError>(())
+    /// ```
     #[must_use]
     pub const fn reversed(self) -> Self {
         Self { transport: self.transport, local: self.remote, remote: self.local }
     }
 }
-/// RFC 3168: congestion marks, which RTP feedback reports and L4S sets.
+
+/// `udp 10.0.0.1:5000 -> 192.0.2.1:3478`. Addresses are personal data: not for logs that leave the host.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} -> {}", self.transport, self.local, self.remote)
+    }
+}
+
+/// The congestion mark of a packet (RFC 3168 section 5), which RTP feedback reports and L4S sets.
+///
+/// ```
+/// use ginnel_core::Ecn;
+///
+/// assert_eq!(Ecn::default(), Ecn::NotEct);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum Ecn {
+    /// `00`: the sender does not understand marks.
     #[default]
     NotEct,
+    /// `01`: it does, and this packet is for L4S (RFC 9331 section 4.1).
     Ect1,
+    /// `10`: it does.
     Ect0,
+    /// `11`: congestion was experienced on the way.
     Ce,
 }
 
-/// Where the packet at hand is to go. Grows by fields (DSCP, do-not-fragment), so it is made by [`Transmit::to`].
+/// Where the packet at hand is to go.
+///
+/// Grows by fields (DSCP, do-not-fragment), so it is made by [`Transmit::to`]. It holds no bytes: they are in the packet
+/// that the machine was lent.
+///
+/// ```
+/// use ginnel_core::{Ecn, Path, Transmit};
+///
+/// let path = Path::udp("10.0.0.1:5000".parse()?, "192.0.2.1:3478".parse()?);
+/// let mut transmit = Transmit::to(path);
+/// transmit.ecn = Ecn::Ect1;
+/// assert_eq!(transmit.path, path);
+/// # Ok::<(), core::net::AddrParseError>(())
+/// ```
 #[must_use = "a transmit that is not sent is a lost packet"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,8 +131,16 @@ pub struct Transmit {
     /// The mark to send it with.
     pub ecn: Ecn,
 }
+
 impl Transmit {
     /// An unmarked transmit on `path`.
+    ///
+    /// ```
+    /// # use ginnel_core::{Ecn, Path, Transmit};
+    /// # let path = Path::udp("10.0.0.1:5000".parse()?, "192.0.2.1:3478".parse()?);
+    /// assert_eq!(Transmit::to(path).ecn, Ecn::NotEct);
+    /// # Ok::<(), core::net::AddrParseError>(())
+    /// ```
     pub const fn to(path: Path) -> Self {
         Self { path, ecn: Ecn::NotEct }
     }
