@@ -1,2 +1,31 @@
-//! A deterministic network for tests of sans-I/O machines: virtual clock, hosts, lossy links.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(all(feature = "std", not(test)))]
+extern crate std;
+
+mod dice;
+mod host;
+mod ip;
+mod link;
+mod log;
+mod middlebox;
+mod net;
+mod node;
+mod pipe;
+mod place;
+mod sim;
+pub mod toy;
+
+pub use ip::ToIp;
+pub use link::Link;
+pub use log::{Entry, Fate, Stats};
+pub use middlebox::{Datagram, Middlebox, Open, Verdict};
+pub use node::Received;
+pub use place::{HostId, NetworkId, NodeId, Place};
+pub use sim::Sim;
+
+#[cfg(test)]
+mod tests;
