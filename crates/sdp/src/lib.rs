@@ -1,2 +1,15 @@
-//! SDP (RFC 8866) and JSEP offer/answer (RFC 9429), lossless and typed, without I/O.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod attribute;
+mod error;
+pub mod jsep;
+pub mod limits;
+mod session;
+pub mod view;
+
+pub use error::{EXCERPT, ParseError, Report, ValueError};
+pub use session::{Bandwidth, Media, MediaLine, Origin, Section, Session};
