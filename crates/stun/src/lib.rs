@@ -5,9 +5,11 @@
 extern crate alloc;
 
 pub mod attribute;
+pub mod client;
 mod fingerprint;
 mod integrity;
 mod message;
+mod server;
 mod writer;
 
 pub use fingerprint::Fingerprint;
@@ -16,4 +18,5 @@ pub use message::{
     Attributes, Class, HEADER_LEN, MAGIC_COOKIE, Message, Method, ParseError, ParseErrorReason, RawAttribute,
     TransactionId,
 };
+pub use server::{BindingServer, ServerEvent, ServerStats};
 pub use writer::{BeforeSha256, MessageWriter, Open, Sealed, SealedSha256};

@@ -99,7 +99,6 @@ impl<'p, 'a> MessageWriter<'p, 'a> {
     }
 }
 /// States that MESSAGE-INTEGRITY-SHA256 may follow.
-#[allow(private_interfaces)]
 pub trait BeforeSha256: private::State {}
 impl BeforeSha256 for Open {}
 impl BeforeSha256 for Sealed {}

@@ -53,14 +53,15 @@ address_attribute!(AlternateServer, ALTERNATE_SERVER, |_| PLAIN);
 
 /// An attribute that is a bounded text.
 macro_rules! text_attribute {
-    ($(#[$doc:meta])* $name:ident, $kind:ident, $max_sent:expr, $max_chars:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:ident, $too_long:expr, $max_chars:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name<'a>(&'a str);
         impl<'a> $name<'a> {
             /// To be sent. `Err` if it is longer than a sender may make it.
             pub fn new(text: &'a str) -> Result<Self, Malformed> {
-                if text.len() <= $max_sent && (text.len() <= $max_chars || text.chars().count() <= $max_chars) {
+                let chars_fit = text.len() <= $max_chars || text.chars().count() <= $max_chars;
+                if text.len() < $too_long && chars_fit {
                     Ok(Self(text))
                 } else {
                     Err(Malformed::Length)
@@ -91,15 +92,15 @@ text_attribute! {
     /// fragments of who is asked and who asks (RFC 8445 section 7.2.2).
     ///
     /// Not ASCII? Then prepare it with OpaqueString (RFC 8265) first.
-    Username, USERNAME, TEXT_SENT_MAX - 1, usize::MAX
+    Username, USERNAME, TEXT_SENT_MAX, usize::MAX
 }
 text_attribute! {
     /// REALM: which long-term credentials the server wants (RFC 8489 section 14.9). Without quotes.
-    Realm, REALM, TEXT_SENT_MAX, TEXT_SENT_CHARS
+    Realm, REALM, TEXT_SENT_MAX + 1, TEXT_SENT_CHARS
 }
 text_attribute! {
     /// SOFTWARE: what the sender is (RFC 8489 section 14.14). Nothing in this crate sends it.
-    Software, SOFTWARE, TEXT_SENT_MAX, TEXT_SENT_CHARS
+    Software, SOFTWARE, TEXT_SENT_MAX + 1, TEXT_SENT_CHARS
 }
 
 /// NONCE: the server's challenge, to be handed back as it is (RFC 8489 section 14.10).
