@@ -128,7 +128,7 @@ impl IntegrityKey {
     pub(crate) fn check_sha256(&self, before: &[u8], value: &[u8], at_least: usize) -> Integrity {
         let Some(length) = length_ending_with(before, value.len()) else { return Integrity::Bad };
         let legal = at_least.max(SHA256_LEN_MIN)..=SHA256_LEN;
-        if !legal.contains(&value.len()) || value.len() % 4 != 0 {
+        if !legal.contains(&value.len()) || !value.len().is_multiple_of(4) {
             return Integrity::Bad;
         }
         verdict(value, &self.sha256(before, length)[..value.len()])

@@ -7,9 +7,13 @@ extern crate alloc;
 pub mod attribute;
 pub mod client;
 mod fingerprint;
+#[doc(hidden)]
+pub mod fuzz;
 mod integrity;
 mod message;
 mod server;
+#[cfg(test)]
+mod testing;
 mod writer;
 
 pub use fingerprint::Fingerprint;

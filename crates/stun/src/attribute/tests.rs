@@ -1,1 +1,159 @@
+use alloc::{vec, vec::Vec};
 
+use crate::{attribute::*, testing::ID};
+
+fn read<'a, A: Attribute<'a>>(value: &'a [u8]) -> Result<A, Malformed> {
+    A::parse(value, ID)
+}
+fn written<'a, A: Attribute<'a>>(value: &A) -> Vec<u8> {
+    let mut out = vec![0xEE; value.encoded_len()];
+    value.write(&mut out, ID);
+    out
+}
+
+#[test]
+fn sec_4_empty_addresses_are_an_error() {
+    assert_eq!(read::<MappedAddress>(b""), Err(Malformed::Length));
+    assert_eq!(read::<XorMappedAddress>(b""), Err(Malformed::Length));
+    assert_eq!(read::<XorMappedAddress>(&[0, 1, 2]), Err(Malformed::Length));
+}
+
+#[test]
+fn sec_5_addresses_of_the_wrong_family_or_length_are_an_error() {
+    for (family, length, want) in [
+        (0, 4, Malformed::AddressFamily),
+        (3, 4, Malformed::AddressFamily),
+        (0xFF, 16, Malformed::AddressFamily),
+        (1, 0, Malformed::Length),
+        (1, 3, Malformed::Length),
+        (1, 5, Malformed::Length),
+        (1, 16, Malformed::Length),
+        (2, 4, Malformed::Length),
+        (2, 15, Malformed::Length),
+        (2, 17, Malformed::Length),
+    ] {
+        let mut value = vec![0, family, 0, 0];
+        value.resize(4 + length, 0);
+        assert_eq!(read::<MappedAddress>(&value), Err(want), "family {family}, {length} octets");
+        assert_eq!(read::<XorMappedAddress>(&value), Err(want), "family {family}, {length} octets");
+    }
+}
+
+#[test]
+fn rfc8489_14_1_the_first_octet_of_an_address_is_ignored() {
+    let value = [0xAB, 1, 0x13, 0x88, 192, 0, 2, 1];
+    assert_eq!(read(&value), Ok(MappedAddress("192.0.2.1:5000".parse().unwrap())));
+    assert_eq!(written(&MappedAddress("192.0.2.1:5000".parse().unwrap()))[0], 0);
+}
+
+#[test]
+fn sec_7_error_codes_out_of_range_are_an_error() {
+    for length in 0..4 {
+        assert_eq!(read::<ErrorCode>(&[0, 0, 4, 20][..length]), Err(Malformed::Length));
+    }
+    for class in [0, 1, 2, 7] {
+        assert_eq!(read::<ErrorCode>(&[0, 0, class, 0]), Err(Malformed::ErrorCodeRange));
+    }
+    for number in [100, 255] {
+        assert_eq!(read::<ErrorCode>(&[0, 0, 4, number]), Err(Malformed::ErrorCodeRange));
+    }
+    assert_eq!(read::<ErrorCode>(&[0, 0, 6, 99]).unwrap().code(), 699);
+    // RFC 8489 section 14.8: the reserved bits are ignored.
+    assert_eq!(read::<ErrorCode>(&[0xFF, 0xFF, 0xFC, 1]).unwrap().code(), 401);
+    assert_eq!(ErrorCode::new(299, ""), Err(Malformed::ErrorCodeRange));
+    assert_eq!(ErrorCode::new(700, ""), Err(Malformed::ErrorCodeRange));
+}
+
+#[test]
+fn sec_7_reason_phrases_are_bounded_utf8() {
+    let mut value = vec![0, 0, 4, 0];
+    value.resize(4 + 763, b'x');
+    assert_eq!(read::<ErrorCode>(&value).unwrap().reason().len(), 763);
+    value.push(b'x');
+    assert_eq!(read::<ErrorCode>(&value), Err(Malformed::Length));
+    assert_eq!(read::<ErrorCode>(b"\0\0\x04\0\xFF\xFE"), Err(Malformed::NotUtf8));
+    assert!(ErrorCode::new(400, &"x".repeat(127)).is_ok());
+    assert_eq!(ErrorCode::new(400, &"x".repeat(128)), Err(Malformed::Length));
+}
+
+#[test]
+fn sec_9_texts_end_at_763_octets() {
+    let long = vec![b'x'; 764];
+    assert!(read::<Username>(&long[..763]).is_ok());
+    assert!(read::<Realm>(&long[..763]).is_ok());
+    assert!(read::<Nonce>(&long[..763]).is_ok());
+    assert!(read::<Software>(&long[..763]).is_ok());
+    assert_eq!(read::<Username>(&long), Err(Malformed::Length));
+    assert_eq!(read::<Realm>(&long), Err(Malformed::Length));
+    assert_eq!(read::<Nonce>(&long), Err(Malformed::Length));
+    assert_eq!(read::<Software>(&long), Err(Malformed::Length));
+}
+
+#[test]
+fn sec_9_senders_stay_below_509_octets_and_128_characters() {
+    assert!(Username::new(&"x".repeat(508)).is_ok());
+    assert_eq!(Username::new(&"x".repeat(509)), Err(Malformed::Length));
+    // 127 characters of four octets each are 508 octets.
+    assert!(Realm::new(&"\u{1F600}".repeat(127)).is_ok());
+    assert_eq!(Realm::new(&"\u{1F600}".repeat(128)), Err(Malformed::Length));
+    assert_eq!(Software::new(&"x".repeat(128)), Err(Malformed::Length));
+}
+
+#[test]
+fn texts_are_only_data() {
+    for text in ["%n%s", "\"'; DROP", "nul\0nul", "line\nline"] {
+        assert_eq!(read::<Username>(text.as_bytes()).unwrap().as_str(), text);
+    }
+    assert_eq!(read::<Username>(b"\xC3"), Err(Malformed::NotUtf8));
+    assert_eq!(read::<Nonce>(b"\xC3").unwrap().octets(), b"\xC3");
+}
+
+#[test]
+fn domains_are_visible_ascii() {
+    assert_eq!(read::<AlternateDomain>(b"stun.example.org").unwrap().as_str(), "stun.example.org");
+    assert_eq!(read::<AlternateDomain>(b"").unwrap_err(), Malformed::Length);
+    assert_eq!(read::<AlternateDomain>(&[b'a'; 256]).unwrap_err(), Malformed::Length);
+    assert!(read::<AlternateDomain>(&[b'a'; 255]).is_ok());
+    assert_eq!(read::<AlternateDomain>(b"a b").unwrap_err(), Malformed::Character);
+    assert_eq!(AlternateDomain::new("caf\u{e9}").unwrap_err(), Malformed::Character);
+}
+
+#[test]
+fn numbers_and_flags_have_their_length_and_no_other() {
+    let octets = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+    assert_eq!(read(&octets[..4]), Ok(Priority(0x0102_0304)));
+    assert_eq!(read(&octets[..4]), Ok(Nomination(0x0102_0304)));
+    assert_eq!(read(&octets[..4]), Ok(NetworkCost { network_id: 0x0102, cost: 0x0304 }));
+    assert_eq!(read(&octets[..8]), Ok(IceControlled(0x0102_0304_0506_0708)));
+    assert_eq!(read(&octets[..8]), Ok(IceControlling(0x0102_0304_0506_0708)));
+    assert_eq!(read(b""), Ok(UseCandidate));
+    for length in [0, 3, 5, 8, 9] {
+        assert_eq!(read::<Priority>(&octets[..length]), Err(Malformed::Length));
+        assert_eq!(read::<NetworkCost>(&octets[..length]), Err(Malformed::Length));
+        assert_eq!(read::<ChangeRequest>(&octets[..length]), Err(Malformed::Length));
+    }
+    for length in [0, 4, 7, 9] {
+        assert_eq!(read::<IceControlled>(&octets[..length]), Err(Malformed::Length));
+    }
+    assert_eq!(read::<UseCandidate>(b"x"), Err(Malformed::Length));
+    assert_eq!(read::<UserHash>(&[0; 31]), Err(Malformed::Length));
+    assert_eq!(written(&NetworkCost { network_id: 0x0102, cost: 0x0304 }), octets[..4]);
+}
+
+#[test]
+fn rfc5780_7_2_change_request_is_two_bits() {
+    for (value, ip, port) in [(0, false, false), (2, false, true), (4, true, false), (6, true, true)] {
+        let octets = [0, 0, 0, value];
+        assert_eq!(read(&octets), Ok(ChangeRequest { ip, port }));
+        assert_eq!(written(&ChangeRequest { ip, port }), octets);
+    }
+    assert_eq!(read(&[0xFF, 0xFF, 0xFF, 0xF9]), Ok(ChangeRequest { ip: false, port: false }));
+}
+
+#[test]
+fn kinds_name_themselves() {
+    assert_eq!(std::format!("{}", AttributeType::XOR_MAPPED_ADDRESS), "XOR-MAPPED-ADDRESS");
+    assert_eq!(std::format!("{:?}", AttributeType(0x7FFF)), "0x7fff");
+    assert!(AttributeType(0x7FFF).is_comprehension_required());
+    assert!(!AttributeType(0x8000).is_comprehension_required());
+}

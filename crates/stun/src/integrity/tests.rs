@@ -1,1 +1,134 @@
+use alloc::vec::Vec;
 
+use crate::{
+    attribute::{AttributeType, Priority},
+    testing::*,
+    *,
+};
+
+fn key() -> IntegrityKey {
+    IntegrityKey::short_term(PASSWORD).unwrap()
+}
+
+/// A request with MESSAGE-INTEGRITY-SHA256, its value cut to `length` octets as RFC 8489 section 14.6 allows.
+fn truncated(length: usize) -> Vec<u8> {
+    let before = ByHand::binding().with(AttributeType::PRIORITY, &[0, 0, 0, 1]);
+    let before = before.octets();
+    let hashed_length = (before.len() - 20 + 4 + length) as u16;
+    let mac = key().sha256(&before, hashed_length);
+    ByHand::binding()
+        .with(AttributeType::PRIORITY, &[0, 0, 0, 1])
+        .with(AttributeType::MESSAGE_INTEGRITY_SHA256, &mac[..length])
+        .octets()
+}
+
+#[test]
+fn rfc8489_9_2_2_md5_key() {
+    // RFC 8489 section 9.2.2 gives the key of user:realm:pass.
+    let given = IntegrityKey::from_octets(&0x8493_fbc5_3ba5_82fb_4c04_4c45_6bdc_40ebu128.to_be_bytes());
+    for (user, realm) in [("user", "realm"), ("\"user\"", "\"realm\""), ("user\0\0", "realm\0")] {
+        let ours = IntegrityKey::long_term(user, realm, "pass").unwrap();
+        assert_eq!(ours.sha1(REQUEST, 7), given.sha1(REQUEST, 7));
+        assert_eq!(ours.sha256(REQUEST, 7), given.sha256(REQUEST, 7));
+    }
+}
+
+#[test]
+fn rfc8489_18_5_1_2_sha256_key() {
+    // printf 'user:realm:pass' | sha256sum
+    let given = *b"\x07\xe9\x34\x11\x7a\xbd\x40\x83\x6e\x7c\x63\x29\xb5\x47\x31\xb2\
+        \xb2\xd2\xa5\xf9\xa7\x1f\x54\x49\x22\xd7\x5e\x07\x30\xd8\x25\x1b";
+    let ours = IntegrityKey::long_term_sha256("user", "realm", "pass").unwrap();
+    assert_eq!(ours.sha1(REQUEST, 7), IntegrityKey::from_octets(&given).sha1(REQUEST, 7));
+}
+
+#[test]
+fn credentials_that_need_preparation_are_refused() {
+    assert_eq!(IntegrityKey::short_term("").unwrap_err(), CredentialError::Empty);
+    assert_eq!(IntegrityKey::short_term("caf\u{e9}").unwrap_err(), CredentialError::NotAscii);
+    assert_eq!(IntegrityKey::short_term("a\nb").unwrap_err(), CredentialError::ControlCharacter);
+    assert_eq!(IntegrityKey::long_term("me", "", "pass").unwrap_err(), CredentialError::Empty);
+    assert_eq!(IntegrityKey::long_term("me", "realm", "caf\u{e9}").unwrap_err(), CredentialError::NotAscii);
+    assert!(IntegrityKey::short_term("with space ~").is_ok());
+}
+
+#[test]
+fn a_key_of_any_length_works() {
+    for length in [0, 1, 20, 63, 64, 65, 300] {
+        let key = IntegrityKey::from_octets(&[7u8; 300][..length]);
+        let password = "\u{7}".repeat(length);
+        let octets = ByHand::binding().with_sha1(&password).octets();
+        assert_eq!(Message::parse(&octets).unwrap().integrity(&key), Integrity::Ok);
+    }
+}
+
+#[test]
+fn a_key_is_not_shown() {
+    assert_eq!(std::format!("{:?}", key()), "IntegrityKey(..)");
+}
+
+#[test]
+fn integrity_is_absent_ok_or_bad() {
+    let none = ByHand::binding().octets();
+    assert_eq!(Message::parse(&none).unwrap().integrity(&key()), Integrity::Absent);
+    let other = IntegrityKey::short_term("VOkJxbRl1RmTxUk/WvJxBT").unwrap();
+    assert_eq!(Message::parse(REQUEST).unwrap().integrity(&key()), Integrity::Ok);
+    assert_eq!(Message::parse(REQUEST).unwrap().integrity(&other), Integrity::Bad);
+}
+
+#[test]
+fn where_both_are_present_sha256_decides_alone() {
+    let mut buffer = [0; 2048];
+    let mut packet = ginnel_core::Packet::empty(&mut buffer);
+    MessageWriter::new(&mut packet, Class::Request, Method::BINDING, ID)
+        .and_then(|open| open.attribute(&Priority(1)))
+        .and_then(|open| open.integrity(&key()))
+        .and_then(|sealed| sealed.integrity_sha256(&key()))
+        .unwrap()
+        .finish();
+    let whole = packet.bytes().to_vec();
+    assert_eq!(Message::parse(&whole).unwrap().integrity(&key()), Integrity::Ok);
+    let mut bad_sha256 = whole;
+    *bad_sha256.last_mut().unwrap() ^= 1;
+    assert_eq!(Message::parse(&bad_sha256).unwrap().integrity(&key()), Integrity::Bad);
+}
+
+#[test]
+fn sec_14_truncated_hmac_sha1_is_bad() {
+    for length in [0, 4, 16, 19, 21, 24, 32] {
+        let octets = ByHand::binding().with(AttributeType::MESSAGE_INTEGRITY, &[0; 32][..length]).octets();
+        assert_eq!(Message::parse(&octets).unwrap().integrity(&key()), Integrity::Bad, "{length} octets");
+    }
+}
+
+#[test]
+fn sec_14_truncated_hmac_sha256_is_bad_unless_a_usage_allows_it() {
+    for length in 0..=32 {
+        let octets = truncated(length);
+        let message = Message::parse(&octets).unwrap();
+        let whole = if length == 32 { Integrity::Ok } else { Integrity::Bad };
+        assert_eq!(message.integrity(&key()), whole, "{length} octets");
+        let legal = length >= 16 && length % 4 == 0;
+        let allowed = if legal { Integrity::Ok } else { Integrity::Bad };
+        assert_eq!(message.integrity_truncated(&key(), 0), allowed, "{length} octets");
+        let longer = if legal && length >= 20 { Integrity::Ok } else { Integrity::Bad };
+        assert_eq!(message.integrity_truncated(&key(), 20), longer, "{length} octets");
+    }
+    let octets = ByHand::binding().with(AttributeType::MESSAGE_INTEGRITY_SHA256, &[0; 36]).octets();
+    assert_eq!(Message::parse(&octets).unwrap().integrity_truncated(&key(), 16), Integrity::Bad);
+}
+
+#[test]
+fn sec_16_no_flipped_bit_is_accepted() {
+    // What integrity covers, and integrity itself; FINGERPRINT covers the rest.
+    let covered = REQUEST.len() - 8;
+    for bit in 0..8 * REQUEST.len() {
+        let mut octets = REQUEST.to_vec();
+        octets[bit / 8] ^= 1 << (bit % 8);
+        let Ok(message) = Message::parse(&octets) else { continue };
+        if bit / 8 < covered {
+            assert_ne!(message.integrity(&key()), Integrity::Ok, "bit {bit}");
+        }
+        assert_ne!(message.fingerprint(), Fingerprint::Ok, "bit {bit}");
+    }
+}

@@ -173,7 +173,6 @@ impl<'a> Message<'a> {
         })
     }
     /// Whether the message ends in the right FINGERPRINT (RFC 8489 section 14.7).
-    #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         match self.fingerprint {
             None => Fingerprint::Absent,
@@ -191,13 +190,11 @@ impl<'a> Message<'a> {
     }
     /// Whether `key` made the message integrity, untruncated. Compared in constant time. Where both
     /// attributes are present MESSAGE-INTEGRITY-SHA256 decides alone (RFC 8489 section 9.1.3).
-    #[must_use]
     pub fn integrity(&self, key: &IntegrityKey) -> Integrity {
         self.integrity_truncated(key, integrity::SHA256_LEN)
     }
     /// As [`Message::integrity`], for a usage that allows MESSAGE-INTEGRITY-SHA256 to be truncated to `at_least` octets
     /// (RFC 8489 section 14.6; fewer than 16 are never taken).
-    #[must_use]
     pub fn integrity_truncated(&self, key: &IntegrityKey, at_least: usize) -> Integrity {
         match (self.integrity_sha256, self.integrity) {
             (Some(raw), _) => key.check_sha256(&self.octets[..raw.offset], raw.value, at_least),
