@@ -1,1 +1,3 @@
-//! Benchmarks.
+//! The inputs that ours, the floors and the rivals are measured on: one place, so that all get the same octets.
+
+pub mod stun;
