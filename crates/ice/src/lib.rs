@@ -9,6 +9,7 @@ mod candidate;
 mod checklist;
 mod credentials;
 mod foundation;
+pub mod mdns;
 mod pair;
 mod priority;
 

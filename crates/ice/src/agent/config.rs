@@ -55,9 +55,6 @@ pub struct AgentConfig {
     pub max_pairs: usize,
     /// How many remote candidates are known at most, peer-reflexive ones included. Default 100.
     pub max_remote_candidates: usize,
-    /// How long a STUN server is given to answer. It delays `GatheringComplete` and nothing else. Default 9.5 s, which is
-    /// the fifth retransmission at an RTO of 500 ms, and a little.
-    pub gathering_timeout: Duration,
     /// RFC 8863: for so long after the remote credentials came, the agent does not fail. Default 39.5 s.
     pub pac: Duration,
     /// For so long after the remote credentials came, the agent goes on checking without a valid pair, whatever may still
@@ -105,7 +102,6 @@ impl AgentConfig {
             keepalive: TR,
             max_pairs: 100,
             max_remote_candidates: 100,
-            gathering_timeout: Duration::from_millis(9_500),
             pac: PAC,
             max_checking: Duration::from_secs(60),
             mdns: true,

@@ -1,10 +1,94 @@
 //! What can be asked of an agent at any time: pairs and counters.
 
+use alloc::vec::Vec;
 use core::{net::SocketAddr, time::Duration};
 
 use ginnel_core::Path;
 
-use crate::CandidateKind;
+use super::{Agent, Role, SelectedPair, State, consent::Generation};
+use crate::{Candidate, CandidateKind, Credentials, pair::Pair};
+
+impl Agent {
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+    /// The role, which a conflict may have changed.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+    /// Our credentials of this generation.
+    #[must_use]
+    pub const fn local_credentials(&self) -> &Credentials {
+        &self.session.local
+    }
+    /// Theirs, if they are known.
+    #[must_use]
+    pub fn remote_credentials(&self) -> Option<&Credentials> {
+        self.session.remote.as_ref().map(|remote| &remote.credentials)
+    }
+    /// The pair that data takes: the nominated one, or before that the best of the valid pairs. After a restart the old one,
+    /// until the new one is selected.
+    #[must_use]
+    pub fn selected(&self) -> Option<SelectedPair> {
+        match self.in_use()? {
+            (Generation::Current, _) => self.current_selection(),
+            (Generation::Previous, _) => self.previous.as_ref().map(|previous| previous.selected),
+        }
+    }
+    /// Our candidates, peer-reflexive ones included.
+    pub fn local_candidates(&self) -> impl Iterator<Item = &Candidate> {
+        self.locals.iter().map(|local| &local.candidate)
+    }
+    /// Theirs, as they were given or learnt.
+    pub fn remote_candidates(&self) -> impl Iterator<Item = &Candidate> {
+        self.session.remotes.iter().map(|remote| &remote.candidate)
+    }
+    /// Whether all local candidates of this generation have been told.
+    #[must_use]
+    pub const fn is_gathering_complete(&self) -> bool {
+        self.session.local_end
+    }
+    /// All pairs of this generation, best first.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<PairReport> {
+        let mut pairs: Vec<_> = self.session.checklist.iter().map(|pair| self.report(pair)).collect();
+        pairs.sort_by_key(|pair| core::cmp::Reverse(pair.priority));
+        pairs
+    }
+    /// The counters.
+    #[must_use]
+    pub const fn stats(&self) -> Stats {
+        self.stats
+    }
+    fn report(&self, pair: &Pair) -> PairReport {
+        let valid = pair.valid.as_deref();
+        let shown = valid.map_or(pair.local, |valid| valid.mapped);
+        let local = self.locals.iter().find(|local| local.id == shown);
+        let remote = self.session.remote(pair.remote);
+        PairReport {
+            local: local.map_or(pair.path.local, |local| local.address),
+            local_kind: local.map_or(CandidateKind::Host, |local| local.candidate.kind),
+            remote: pair.path.remote,
+            remote_kind: remote.map_or(CandidateKind::PeerReflexive, |remote| remote.candidate.kind),
+            path: pair.path,
+            priority: pair.priority,
+            state: pair.state.status(),
+            valid: valid.is_some(),
+            nominated: valid.is_some_and(|valid| valid.nominated),
+            selected: self.session.in_use.as_ref().is_some_and(|(id, _)| *id == pair.id),
+            rtt: pair.rtt,
+            requests_sent: pair.requests.into(),
+            responses_received: pair.responses.into(),
+            packets_sent: valid.map_or(0, |valid| valid.packets_sent),
+            bytes_sent: valid.map_or(0, |valid| valid.bytes_sent),
+            packets_received: valid.map_or(0, |valid| valid.packets_received),
+            bytes_received: valid.map_or(0, |valid| valid.bytes_received),
+        }
+    }
+}
 
 /// RFC 8445 section 6.1.2.6, in the report's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
