@@ -51,6 +51,9 @@ pub enum Misuse {
     /// The remote offer restarts ICE.
     #[error("the remote offer restarts ICE: restart the agent and pass its new credentials")]
     RestartNeedsNewCredentials,
+    /// An answer cannot begin an ICE restart (RFC 8839 section 4.4.1.1.1).
+    #[error("the offer does not restart ICE: pass the credentials that are in use")]
+    RestartNotOffered,
     /// More codecs than payload types.
     #[error("no payload type is free: offer fewer codecs")]
     NoPayloadTypeFree,

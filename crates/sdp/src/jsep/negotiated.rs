@@ -166,6 +166,8 @@ pub struct NegotiatedTransport {
     pub mid: String,
     /// Its index: trickled candidates may name it by `sdpMLineIndex`.
     pub index: usize,
+    /// Our ICE user name fragment, of which this agreement is.
+    pub local_ufrag: String,
     /// The peer's ICE user name fragment.
     pub remote_ufrag: String,
     /// The peer's ICE password.
@@ -198,6 +200,7 @@ impl fmt::Debug for NegotiatedTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NegotiatedTransport")
             .field("mid", &self.mid)
+            .field("local_ufrag", &self.local_ufrag)
             .field("remote_ufrag", &self.remote_ufrag)
             .field("remote_password", &"..")
             .field("remote_candidates", &self.remote_candidates)

@@ -84,7 +84,6 @@ pub(super) struct Stable {
 #[derive(Clone, Debug)]
 pub(super) struct Undo {
     pub(super) associations: Vec<(TransceiverId, Option<(usize, String)>)>,
-    pub(super) data_wanted: bool,
 }
 
 #[derive(Debug)]
