@@ -1,2 +1,24 @@
-//! The I/O loop for sans-I/O machines, written once over small runtime traits.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod app;
+mod bind;
+mod driver;
+mod interfaces;
+mod outbox;
+mod platform;
+mod ready;
+mod runtime;
+mod stats;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
+mod udp;
+mod wire;
+
+pub use app::App;
+pub use driver::Driver;
+pub use interfaces::{Interfaces, interfaces};
+pub use runtime::{Interest, Runtime, Socket, Timer};
+pub use socket2::SockRef;
+pub use stats::Stats;

@@ -1,0 +1,209 @@
+//! Opening sockets as machines ask for them.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket},
+};
+
+use ginnel_core::{Port, Refused};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::{interfaces::up, platform::share_port, udp::plain};
+
+/// How often an even port is tried for before giving up.
+const EVEN_TRIES: usize = 64;
+
+/// A socket, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) socket: UdpSocket,
+    /// As paths have it.
+    pub(crate) local: SocketAddr,
+    /// Of a link-local address.
+    pub(crate) scope: u32,
+    /// Where a group was joined; none where the socket is for one address.
+    pub(crate) joined: Vec<Joined>,
+}
+
+/// An interface on which a group was joined, as sending wants it named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joined {
+    V4(Ipv4Addr),
+    V6(u32),
+}
+
+impl Joined {
+    /// Makes the socket's next multicast datagram leave through this interface.
+    pub(crate) fn select(self, socket: &SockRef<'_>) -> io::Result<()> {
+        match self {
+            Self::V4(ip) => socket.set_multicast_if_v4(&ip),
+            Self::V6(index) => socket.set_multicast_if_v6(index),
+        }
+    }
+}
+
+pub(crate) fn bind(ip: IpAddr, port: Port) -> Result<Bound, Refused> {
+    let bound = if ip.is_multicast() { join(ip, port) } else { unicast(ip, port) };
+    bound.map_err(|error| refused(&error))
+}
+
+fn refused(error: &io::Error) -> Refused {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => Refused::InUse,
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => Refused::Unreachable,
+        io::ErrorKind::Unsupported => Refused::Unsupported,
+        io::ErrorKind::TimedOut => Refused::TimedOut,
+        _ => Refused::NotPermitted,
+    }
+}
+
+fn unicast(ip: IpAddr, port: Port) -> io::Result<Bound> {
+    match port {
+        Port::Any => open(ip, 0),
+        Port::Exact(0) => Err(io::ErrorKind::AddrNotAvailable.into()),
+        Port::Exact(port) => open(ip, port),
+        Port::Even => even(ip),
+    }
+}
+
+/// The kernel chooses ports evenly, so half of its choices are even; the neighbour of an odd one may be free.
+fn even(ip: IpAddr) -> io::Result<Bound> {
+    for _ in 0..EVEN_TRIES {
+        let chosen = open(ip, 0)?;
+        let port = chosen.local.port();
+        if port % 2 == 0 {
+            return Ok(chosen);
+        }
+        if let Ok(neighbour) = open(ip, port - 1) {
+            return Ok(neighbour);
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
+}
+
+fn new(ip: IpAddr) -> io::Result<Socket> {
+    let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    if ip.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn open(ip: IpAddr, port: u16) -> io::Result<Bound> {
+    let socket = new(ip)?;
+    let scope = match ip {
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => scope_of(ip)?,
+        _ => 0,
+    };
+    socket.bind(&with_scope(ip, port, scope).into())?;
+    let socket = UdpSocket::from(socket);
+    let local = plain(socket.local_addr()?);
+    Ok(Bound { socket, local, scope, joined: Vec::new() })
+}
+
+fn with_scope(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
+    match ip {
+        IpAddr::V4(_) => SocketAddr::new(ip, port),
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, scope).into(),
+    }
+}
+
+/// The number of the interface that has this address.
+fn scope_of(ip: IpAddr) -> io::Result<u32> {
+    let found = up()?.into_iter().find(|interface| interface.ip() == ip).and_then(|interface| interface.index);
+    found.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+/// A socket on the group's port, which it shares, that hears the group on every interface.
+fn join(group: IpAddr, port: Port) -> io::Result<Bound> {
+    let Port::Exact(port @ 1..) = port else { return Err(io::ErrorKind::AddrNotAvailable.into()) };
+    let socket = new(group)?;
+    share_port(&socket)?;
+    let any = match group {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    socket.bind(&SocketAddr::new(any, port).into())?;
+    let joined = match group {
+        IpAddr::V4(group) => join_v4(&socket, group)?,
+        IpAddr::V6(group) => join_v6(&socket, group)?,
+    };
+    if joined.is_empty() {
+        return Err(io::ErrorKind::NetworkUnreachable.into());
+    }
+    Ok(Bound { socket: socket.into(), local: SocketAddr::new(group, port), scope: 0, joined })
+}
+
+/// What RFC 6762 section 11 asks for: 255 hops, so that a receiver can tell the link's datagrams from others.
+const HOPS: u32 = 255;
+
+fn join_v4(socket: &Socket, group: Ipv4Addr) -> io::Result<Vec<Joined>> {
+    socket.set_multicast_loop_v4(true)?;
+    socket.set_multicast_ttl_v4(HOPS)?;
+    socket.set_ttl_v4(HOPS)?;
+    let own = candidates(|ip| match ip {
+        IpAddr::V4(ip) => Some(ip),
+        IpAddr::V6(_) => None,
+    })?;
+    let joined = own.into_iter().filter(|(ip, _)| socket.join_multicast_v4(&group, ip).is_ok());
+    Ok(joined.map(|(ip, _)| Joined::V4(ip)).collect())
+}
+
+fn join_v6(socket: &Socket, group: Ipv6Addr) -> io::Result<Vec<Joined>> {
+    socket.set_multicast_loop_v6(true)?;
+    socket.set_multicast_hops_v6(HOPS)?;
+    socket.set_unicast_hops_v6(HOPS)?;
+    let mut indices: Vec<u32> = candidates(|ip| ip.is_ipv6().then_some(()))?
+        .into_iter()
+        .filter_map(|((), index)| index)
+        .collect();
+    indices.sort_unstable();
+    indices.dedup();
+    indices.retain(|index| socket.join_multicast_v6(&group, *index).is_ok());
+    Ok(indices.into_iter().map(Joined::V6).collect())
+}
+
+/// The interfaces to join on: all but loopback, and loopback where there is nothing else.
+fn candidates<T>(wanted: impl Fn(IpAddr) -> Option<T>) -> io::Result<Vec<(T, Option<u32>)>> {
+    let (loopback, others): (Vec<_>, Vec<_>) = up()?.into_iter().partition(if_addrs::Interface::is_loopback);
+    let pick = |from: Vec<if_addrs::Interface>| -> Vec<_> {
+        from.iter().filter_map(|interface| Some((wanted(interface.ip())?, interface.index))).collect()
+    };
+    let picked = pick(others);
+    Ok(if picked.is_empty() { pick(loopback) } else { picked })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn ports_are_as_asked_for() {
+        let any = bind(LOCALHOST, Port::Any).unwrap();
+        assert_ne!(any.local.port(), 0);
+        assert_eq!(bind(LOCALHOST, Port::Exact(any.local.port())).unwrap_err(), Refused::InUse);
+        let even: Vec<_> = (0..20).map(|_| bind(LOCALHOST, Port::Even).unwrap()).collect();
+        assert!(even.iter().all(|bound| bound.local.port() % 2 == 0));
+        assert_eq!(bind(LOCALHOST, Port::Exact(0)).unwrap_err(), Refused::NotPermitted);
+    }
+
+    #[test]
+    fn an_address_that_the_host_has_not_is_refused() {
+        assert_eq!(bind("203.0.113.77".parse().unwrap(), Port::Any).unwrap_err(), Refused::NotPermitted);
+        assert_eq!(bind("fe80::dead:beef".parse().unwrap(), Port::Any).unwrap_err(), Refused::NotPermitted);
+    }
+
+    #[test]
+    fn a_group_needs_its_port_and_shares_it() {
+        let group: IpAddr = "224.0.0.199".parse().unwrap();
+        assert_eq!(bind(group, Port::Any).unwrap_err(), Refused::NotPermitted);
+        let first = bind(group, Port::Exact(45_353)).unwrap();
+        let second = bind(group, Port::Exact(45_353)).unwrap();
+        assert_eq!((first.local, second.local), ("224.0.0.199:45353".parse().unwrap(), first.local));
+        assert_eq!(first.joined, second.joined);
+    }
+}

@@ -1,0 +1,199 @@
+//! The system calls for datagrams, through `quinn-udp`: many at once, with congestion marks, and unfragmented.
+//!
+//! Received datagrams land in an arena of slots. In front of each lies `HEADROOM + ANSWER`; where the kernel has put
+//! several datagrams of one sender side by side (GRO), the ones in front are done with when the next is looked at, so each
+//! has that room.
+
+use std::{
+    io::{self, IoSliceMut},
+    net::{SocketAddr, SocketAddrV6},
+    ops::Range,
+};
+
+use ginnel_core::{ANSWER, Ecn, HEADROOM};
+use quinn_udp::{EcnCodepoint, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+
+use crate::{Interest, Socket};
+
+/// Slots, which is how many messages one system call brings. Memory that is never written to is never there.
+pub(crate) const SLOTS: usize = 16;
+/// In front of each message.
+const ROOM: usize = HEADROOM + ANSWER;
+/// The largest message, of several datagrams together.
+const MAX_MESSAGE: usize = 65_535;
+const SLOT: usize = ROOM + MAX_MESSAGE + ANSWER;
+
+/// Where datagrams land, and what the last call said of each slot.
+pub(crate) struct Arena {
+    octets: Box<[u8]>,
+    metas: [RecvMeta; SLOTS],
+}
+
+/// One message of a batch: datagrams of one sender, side by side.
+pub(crate) struct Message {
+    pub(crate) remote: SocketAddr,
+    pub(crate) ecn: Ecn,
+    slot: usize,
+    stride: usize,
+    len: usize,
+}
+
+/// The state that `quinn-udp` keeps of a socket.
+#[derive(Debug)]
+pub(crate) struct Udp(UdpSocketState);
+
+impl Udp {
+    pub(crate) fn new(socket: &std::net::UdpSocket) -> io::Result<Self> {
+        Ok(Self(UdpSocketState::new(UdpSockRef::from(socket))?))
+    }
+
+    /// Receives what is there, without waiting; returns how many messages.
+    pub(crate) fn receive(&self, socket: &impl Socket, arena: &mut Arena) -> io::Result<usize> {
+        let mut slots = arena.octets.chunks_exact_mut(SLOT);
+        let mut slices: [IoSliceMut<'_>; SLOTS] = std::array::from_fn(|_| match slots.next() {
+            Some(slot) => IoSliceMut::new(&mut slot[ROOM..ROOM + MAX_MESSAGE]),
+            None => IoSliceMut::new(&mut []),
+        });
+        socket.try_io(Interest::Readable, || {
+            self.0.recv(UdpSockRef::from(&*socket.sock_ref()), &mut slices, &mut arena.metas)
+        })
+    }
+
+    /// Sends datagrams of `segment` octets each, the last perhaps shorter, with one call.
+    pub(crate) fn send(
+        &self,
+        socket: &impl Socket,
+        destination: SocketAddr,
+        ecn: Ecn,
+        contents: &[u8],
+        segment: usize,
+    ) -> io::Result<()> {
+        let segment_size = (segment < contents.len()).then_some(segment);
+        let transmit = Transmit { destination, ecn: mark(ecn), contents, segment_size, src_ip: None };
+        socket.try_io(Interest::Writable, || self.0.try_send(UdpSockRef::from(&*socket.sock_ref()), &transmit))
+    }
+
+    /// How many datagrams one call may send. It shrinks to one when the kernel turns out not to know how.
+    pub(crate) fn max_segments(&self) -> usize {
+        self.0.max_gso_segments()
+    }
+}
+
+impl Message {
+    /// How many datagrams it holds; an empty datagram is one.
+    pub(crate) fn datagrams(&self) -> usize {
+        self.len.div_ceil(self.stride).max(1)
+    }
+}
+
+impl Arena {
+    pub(crate) fn new() -> Self {
+        Self { octets: vec![0; SLOT * SLOTS].into(), metas: [RecvMeta::default(); SLOTS] }
+    }
+
+    /// The message in this slot, one of those that the last call brought.
+    pub(crate) fn message(&self, slot: usize) -> Message {
+        let RecvMeta { addr, ecn, len, stride, .. } = self.metas[slot];
+        let (stride, len) = (stride.max(1), len.min(MAX_MESSAGE));
+        Message { remote: plain(addr), ecn: unmark(ecn), slot, stride, len }
+    }
+
+    /// The datagram of this number in a message, and the buffer around it: what is behind another is not lent.
+    pub(crate) fn datagram(&mut self, message: &Message, number: usize) -> (&mut [u8], Range<usize>) {
+        let begin = (number * message.stride).min(message.len);
+        let end = (begin + message.stride).min(message.len);
+        let limit = if end == message.len { SLOT } else { ROOM + end };
+        let slot = message.slot * SLOT;
+        (&mut self.octets[slot..slot + limit], ROOM + begin..ROOM + end)
+    }
+}
+
+impl std::fmt::Debug for Arena {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Arena")
+    }
+}
+
+/// As paths have it: IPv4 as IPv4, no flow label, no scope.
+pub(crate) fn plain(addr: SocketAddr) -> SocketAddr {
+    match addr {
+        SocketAddr::V4(_) => addr,
+        SocketAddr::V6(v6) => SocketAddr::new(v6.ip().to_canonical(), v6.port()),
+    }
+}
+
+/// As the operating system wants it: a link-local address is one only on an interface.
+pub(crate) fn scoped(addr: SocketAddr, scope: u32) -> SocketAddr {
+    match addr {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() || v6.ip().is_multicast() => {
+            SocketAddrV6::new(*v6.ip(), v6.port(), 0, scope).into()
+        }
+        other => other,
+    }
+}
+
+fn mark(ecn: Ecn) -> Option<EcnCodepoint> {
+    match ecn {
+        Ecn::NotEct => None,
+        Ecn::Ect0 => Some(EcnCodepoint::Ect0),
+        Ecn::Ect1 => Some(EcnCodepoint::Ect1),
+        Ecn::Ce => Some(EcnCodepoint::Ce),
+    }
+}
+
+fn unmark(ecn: Option<EcnCodepoint>) -> Ecn {
+    match ecn {
+        None => Ecn::NotEct,
+        Some(EcnCodepoint::Ect0) => Ecn::Ect0,
+        Some(EcnCodepoint::Ect1) => Ecn::Ect1,
+        Some(EcnCodepoint::Ce) => Ecn::Ce,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ginnel_core::Packet;
+
+    use super::*;
+
+    #[test]
+    fn every_segment_has_room_for_any_answer_and_keeps_off_the_next() {
+        let mut arena = Arena::new();
+        let message =
+            Message { remote: "192.0.2.1:1".parse().unwrap(), ecn: Ecn::NotEct, slot: 1, stride: 20, len: 50 };
+        let first = SLOT + ROOM;
+        for (offset, octet) in arena.octets[first..first + 50].iter_mut().enumerate() {
+            *octet = u8::try_from(offset).unwrap();
+        }
+        assert_eq!(message.datagrams(), 3);
+        for (number, len) in [(0, 20), (1, 20), (2, 10)] {
+            let (buf, range) = arena.datagram(&message, number);
+            let mut packet = Packet::received(buf, range).unwrap();
+            let expected = u8::try_from(number * 20).unwrap();
+            assert_eq!((packet.len(), packet.bytes()[0]), (len, expected));
+            packet.clear();
+            packet.append(&[0xff; ANSWER]).unwrap();
+            packet.prepend([0xff; HEADROOM]).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_empty_datagram_is_one() {
+        let mut arena = Arena::new();
+        let message =
+            Message { remote: "192.0.2.1:1".parse().unwrap(), ecn: Ecn::NotEct, slot: 0, stride: 1, len: 0 };
+        assert_eq!(message.datagrams(), 1);
+        let (buf, range) = arena.datagram(&message, 0);
+        assert!(Packet::received(buf, range).unwrap().is_empty());
+    }
+
+    #[test]
+    fn addresses_are_as_paths_have_them() {
+        let mapped: SocketAddr = "[::ffff:192.0.2.1]:5".parse().unwrap();
+        assert_eq!(plain(mapped), "192.0.2.1:5".parse().unwrap());
+        let local = SocketAddr::from(SocketAddrV6::new("fe80::1".parse().unwrap(), 5, 7, 3));
+        assert_eq!(plain(local), "[fe80::1]:5".parse().unwrap());
+        assert_eq!(scoped(plain(local), 3).to_string(), "[fe80::1%3]:5");
+        assert_eq!(scoped("[2001:db8::1]:5".parse().unwrap(), 3).to_string(), "[2001:db8::1]:5");
+    }
+}
