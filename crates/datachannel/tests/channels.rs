@@ -3,8 +3,8 @@ mod common;
 
 use common::{Link, Pair, config, ms};
 use ginnel_datachannel::{
-    ChannelCloseReason, ChannelConfig, ChannelId, Event, MessageKind, OpenError, Opener, Reliability, Role, RoleFixed,
-    SendError,
+    ChannelCloseReason, ChannelConfig, ChannelId, Event, MessageKind, OpenError, Opener, Reliability, Role,
+    RoleFixed, SendError,
 };
 use std::collections::BTreeSet;
 
@@ -46,8 +46,9 @@ fn parameters_reach_the_peer() {
 fn the_client_opens_even_streams_and_the_server_odd_ones() {
     let mut pair = Pair::new(1, Link::GOOD);
     for who in 0..2 {
-        let ids: Vec<_> =
-            (0..3).map(|_| pair.ends[who].open(pair.now, ChannelConfig::new("")).unwrap().stream_id()).collect();
+        let ids: Vec<_> = (0..3)
+            .map(|_| pair.ends[who].open(pair.now, ChannelConfig::new("")).unwrap().stream_id())
+            .collect();
         assert_eq!(ids, [who as u16, who as u16 + 2, who as u16 + 4]);
     }
     assert_eq!(pair.ends[0].set_role(Role::Server), Err(RoleFixed));
@@ -121,7 +122,10 @@ fn both_ends_close_one_channel_at_once() {
     let now = pair.now;
     pair.ends.iter_mut().for_each(|end| end.close_channel(now, id));
     pair.run_for(ms(5_000));
-    assert_eq!([closed(&pair, 0), closed(&pair, 1)], [vec![(id, ChannelCloseReason::Local)], vec![(id, ChannelCloseReason::Local)]]);
+    assert_eq!(
+        [closed(&pair, 0), closed(&pair, 1)],
+        [vec![(id, ChannelCloseReason::Local)], vec![(id, ChannelCloseReason::Local)]]
+    );
     // Identifiers go round, so that a late copy meets no new channel; this one is free all the same.
     let again = pair.ends[0].open(pair.now, ChannelConfig::new("y").with_negotiated(id.stream_id()));
     assert_eq!(again, Ok(id));
@@ -132,8 +136,9 @@ fn identifiers_run_out_and_come_back() {
     let mut a = config(Role::Client);
     a.max_channels = 40_000;
     let mut pair = Pair::with(1, Link::GOOD, a, config(Role::Server));
-    let ids: BTreeSet<_> =
-        (0..32_768).map(|_| pair.ends[0].open(pair.now, ChannelConfig::new("")).unwrap().stream_id()).collect();
+    let ids: BTreeSet<_> = (0..32_768)
+        .map(|_| pair.ends[0].open(pair.now, ChannelConfig::new("")).unwrap().stream_id())
+        .collect();
     assert_eq!((ids.len(), ids.first(), ids.last()), (32_768, Some(&0), Some(&65_534)));
     assert_eq!(pair.ends[0].open(pair.now, ChannelConfig::new("")), Err(OpenError::StreamIdsExhausted));
     let reserved = pair.ends[0].open(pair.now, ChannelConfig::new("").with_negotiated(65_535));
@@ -160,7 +165,10 @@ fn what_is_too_long_is_not_opened() {
     let long = "x".repeat(65_536);
     let open = |pair: &mut Pair, config| pair.ends[0].open(pair.now, config).map(drop);
     assert_eq!(open(&mut pair, ChannelConfig::new(&long[..])), Err(OpenError::LabelTooLong));
-    assert_eq!(open(&mut pair, ChannelConfig::new("").with_protocol(&long[..])), Err(OpenError::ProtocolTooLong));
+    assert_eq!(
+        open(&mut pair, ChannelConfig::new("").with_protocol(&long[..])),
+        Err(OpenError::ProtocolTooLong)
+    );
     let age = std::time::Duration::from_secs(5_000_000);
     let config = ChannelConfig::new("").with_reliability(Reliability::MaxLifetime(age));
     assert_eq!(open(&mut pair, config), Err(OpenError::LifetimeTooLong));
@@ -183,7 +191,8 @@ fn user_data_stays_ordered_until_the_peer_has_answered() {
     pair.run_for(ms(500));
     // RFC 9260 section 3.3.1: bit 2 of the flags says unordered. Each was the last chunk of its packet.
     let unordered = |text: &[u8]| {
-        let (_, _, packet) = pair.log.iter().find(|(_, _, p)| p.windows(text.len()).any(|w| w == text)).unwrap();
+        let (_, _, packet) =
+            pair.log.iter().find(|(_, _, p)| p.windows(text.len()).any(|w| w == text)).unwrap();
         let at = packet.windows(text.len()).position(|w| w == text).unwrap();
         packet[at - 16 + 1] & 4 != 0
     };

@@ -36,7 +36,11 @@ fn transfer(pair: &mut Pair, config: ChannelConfig, count: u32) -> bool {
 fn a_thousand_ordered_messages_survive_thirty_percent_loss() {
     for seed in 0..20 {
         let mut pair = Pair::connected(seed, Link::bad(0.3));
-        assert!(transfer(&mut pair, ChannelConfig::new("ordered"), 1000), "seed {seed}: {}", pair.messages(1).len());
+        assert!(
+            transfer(&mut pair, ChannelConfig::new("ordered"), 1000),
+            "seed {seed}: {}",
+            pair.messages(1).len()
+        );
         pair.run_for(ms(10_000));
         let expected: Vec<_> = (0..1000).map(numbered).collect();
         assert_eq!(pair.messages(1), expected, "seed {seed}");
@@ -97,7 +101,11 @@ fn large_messages_go_both_ways() {
         pair.start();
         let id = pair.ends[0].open(pair.now, ChannelConfig::new("big")).unwrap();
         let big: Vec<u8> = (0..256 * 1024).map(|i| (i % 251) as u8).collect();
-        assert!(pair.run_until(ms(10_000), |p| p.events[1].iter().any(|e| matches!(e, Event::ChannelOpened { .. }))));
+        assert!(
+            pair.run_until(ms(10_000), |p| p.events[1]
+                .iter()
+                .any(|e| matches!(e, Event::ChannelOpened { .. })))
+        );
         for who in 0..2 {
             for _ in 0..3 {
                 pair.ends[who].send_message(pair.now, id, MessageKind::Binary, &big).unwrap();
@@ -238,7 +246,8 @@ fn the_same_seed_and_script_give_the_same_bytes() {
         pair.start();
         let ids: Vec<_> = (0..8)
             .map(|i| {
-                let config = ChannelConfig::new(format!("c{i}")).with_reliability(Reliability::MaxRetransmits(1));
+                let config =
+                    ChannelConfig::new(format!("c{i}")).with_reliability(Reliability::MaxRetransmits(1));
                 pair.ends[i % 2].open(pair.now, config).unwrap()
             })
             .collect();

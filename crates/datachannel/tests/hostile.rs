@@ -182,7 +182,8 @@ fn sec_65_init_with_addresses_or_zero_length_parameter() {
 #[test]
 fn sec_65_late_init_does_not_shake_what_is_established() {
     let mut pair = Pair::connected(1, Link::GOOD);
-    let inits: Vec<_> = pair.log.iter().filter(|(_, _, p)| p[12] == 1).map(|(_, w, p)| (1 - w, p.clone())).collect();
+    let inits: Vec<_> =
+        pair.log.iter().filter(|(_, _, p)| p[12] == 1).map(|(_, w, p)| (1 - w, p.clone())).collect();
     assert_eq!(inits.len(), 2);
     for (to, init) in inits {
         pair.inject(to, &init);

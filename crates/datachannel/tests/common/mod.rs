@@ -19,8 +19,13 @@ pub(crate) struct Link {
     pub(crate) down: bool,
 }
 impl Link {
-    pub(crate) const GOOD: Self =
-        Self { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0.0, duplication: 0.0, down: false };
+    pub(crate) const GOOD: Self = Self {
+        delay: Duration::from_millis(10),
+        jitter: Duration::ZERO,
+        loss: 0.0,
+        duplication: 0.0,
+        down: false,
+    };
     pub(crate) fn bad(loss: f64) -> Self {
         Self { jitter: ms(15), loss, duplication: 0.05, ..Self::GOOD }
     }
@@ -61,7 +66,10 @@ impl Pair {
     pub(crate) fn connected(seed: u8, link: Link) -> Self {
         let mut pair = Self::new(seed, link);
         pair.start();
-        assert!(pair.run_until(ms(120_000), |p| p.ends.iter().all(Association::is_connected)), "no connection");
+        assert!(
+            pair.run_until(ms(120_000), |p| p.ends.iter().all(Association::is_connected)),
+            "no connection"
+        );
         pair
     }
     pub(crate) fn start(&mut self) {
@@ -225,7 +233,9 @@ impl Raw {
     /// Streams whose reset the association has asked for.
     pub(crate) fn resets(&self) -> Vec<u16> {
         let chunks = self.sent.iter().filter(|packet| packet[12] == 130 && packet[17] == 13);
-        chunks.flat_map(|p| p[32..].chunks_exact(2).map(|id| u16::from_be_bytes([id[0], id[1]])).take(1)).collect()
+        chunks
+            .flat_map(|p| p[32..].chunks_exact(2).map(|id| u16::from_be_bytes([id[0], id[1]])).take(1))
+            .collect()
     }
     pub(crate) fn sent_kinds(&self) -> Vec<u8> {
         self.sent.iter().map(|packet| packet[12]).collect()
