@@ -55,7 +55,7 @@ impl Forwarder {
         match packet {
             Rtcp::SenderReport(report) => report.blocks().for_each(|block| self.on_block(now, &block)),
             Rtcp::ReceiverReport(report) => report.blocks().for_each(|block| self.on_block(now, &block)),
-            Rtcp::Nack(nack) => self.on_nack(&nack),
+            Rtcp::Nack(nack) => self.on_nack(now, &nack),
             Rtcp::PictureLoss(loss) => {
                 if let Some(index) = self.route_to(loss.media_ssrc) {
                     self.want_keyframe(now, index);
@@ -89,7 +89,9 @@ impl Forwarder {
     }
 
     /// RFC 4585 section 6.2.1, turned around: the numbers are mapped back to those of the incoming stream.
-    fn on_nack(&mut self, nack: &Nack<'_>) {
+    fn on_nack(&mut self, now: Instant, nack: &Nack<'_>) {
+        // Who asks again by a timer may be a little early.
+        let under_way = now + self.config.nack_interval * 3 / 4;
         let Some(index) = self.route_to(nack.media_ssrc) else { return };
         let Some(route) = self.routes.get_mut(index) else { return };
         let active = route.active.and_then(|ssrc| self.streams.get(&ssrc));
@@ -103,18 +105,21 @@ impl Forwarder {
             let position = reception.position_of(incoming);
             // Neither from the time of an earlier stream, nor from what is still to come, nor too old to be kept anywhere.
             let known = position.filter(|position| *position >= mapping.first);
-            match known.map(|position| (primary.missing.contains(position), primary.seen.contains(position)))
+            let Some(position) = known else {
+                self.stats.nacks_refused += 1;
+                continue;
+            };
+            if primary.missing.contains(position) || route.answering.contains(position, now) {
+                self.stats.nacks_absorbed += 1;
+            } else if primary.seen.contains(position).is_some()
+                && route.config.incoming.feedback.nack
+                && route.passed_on.len() < MAX_PASSED_ON
             {
-                Some((true, _)) => self.stats.nacks_absorbed += 1,
-                Some((false, Some(_)))
-                    if route.config.incoming.feedback.nack && route.passed_on.len() < MAX_PASSED_ON =>
-                {
-                    if !route.passed_on.contains(&incoming) {
-                        route.passed_on.push(incoming);
-                        self.stats.nacks_passed_on += 1;
-                    }
-                }
-                _ => self.stats.nacks_refused += 1,
+                route.passed_on.push(incoming);
+                route.answering.insert(position, under_way);
+                self.stats.nacks_passed_on += 1;
+            } else {
+                self.stats.nacks_refused += 1;
             }
         }
     }

@@ -8,6 +8,7 @@ use ginnel_core::Instant;
 
 use super::{
     DropReason, Event, Forwarder,
+    route::Answering,
     stream::{Kind, Missing, Primary, Retransmission, Seen, Stream},
 };
 use crate::{Reception, RtpView};
@@ -111,6 +112,7 @@ impl Forwarder {
         let event =
             Event::StreamStarted { ssrc, mid: route.mid.clone(), outgoing_ssrc: route.config.outgoing.ssrc };
         route.passed_on.clear();
+        route.answering = Answering::default();
         if let Some(primary) =
             before.and_then(|before| self.streams.get_mut(&before)).and_then(Stream::primary_mut)
         {

@@ -163,6 +163,9 @@ impl Forwarder {
         }
         let first_time = primary.seen.insert(position);
         self.stats.nacks_recovered += u64::from(primary.missing.close(position) == Some(true));
+        // Until the receiver can have it, its requests were sent before.
+        let round_trip = route.receiver.round_trip.unwrap_or(self.config.nack_interval);
+        route.answering.insert(position, now + round_trip.min(self.config.nack_interval) * 3 / 4);
         match (route.config.outgoing.rtx_ssrc, codec.outgoing_rtx) {
             (Some(ssrc), Some(payload_type)) => {
                 self.stats.extensions_erased += route.edit_extensions(packet);

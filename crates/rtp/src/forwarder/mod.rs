@@ -57,8 +57,8 @@ const SHORTEST: Duration = Duration::from_millis(5);
 ///
 /// There is no history here, so only the sender can retransmit. A packet that got lost on its way to us is asked for at
 /// once ([`ForwarderConfig::own_nacks`]): that takes one round trip to the sender and not two. The receiver sees the same
-/// gap and asks as well; its request is absorbed while ours is under way, so nothing is sent twice. What the receiver
-/// misses and we have seen was lost behind us: that request is passed on. What comes in answer is forwarded like
+/// gap and asks as well; its request is absorbed while ours, or the answer to it, is under way, so nothing is sent twice.
+/// What the receiver misses and we have seen was lost behind us: that request is passed on. What comes in answer is forwarded like
 /// everything else.
 ///
 /// ```

@@ -26,6 +26,7 @@ pub(super) struct RouteState {
     pub(super) keyframe: Keyframe,
     /// Incoming sequence numbers that the receiver misses.
     pub(super) passed_on: Vec<u16>,
+    pub(super) answering: Answering,
     pub(super) receiver: ReceiverView,
     plan: Vec<(u8, Plan)>,
     edits: bool,
@@ -59,6 +60,33 @@ pub(super) struct Keyframe {
     pub(super) fir_seen: Option<u8>,
 }
 
+/// Positions that were asked for or repaired a moment ago: a request for one of them crossed with the answer.
+#[derive(Debug)]
+pub(super) struct Answering {
+    /// A ring; the oldest is overwritten.
+    entries: [(u64, Instant); MAX_PASSED_ON],
+    next: usize,
+}
+
+impl Default for Answering {
+    fn default() -> Self {
+        Self { entries: [(0, Instant::EPOCH); MAX_PASSED_ON], next: 0 }
+    }
+}
+
+impl Answering {
+    pub(super) fn insert(&mut self, position: u64, until: Instant) {
+        if let Some(entry) = self.entries.get_mut(self.next % MAX_PASSED_ON) {
+            *entry = (position, until);
+        }
+        self.next = (self.next + 1) % MAX_PASSED_ON;
+    }
+
+    pub(super) fn contains(&self, position: u64, now: Instant) -> bool {
+        self.entries.iter().any(|(known, until)| *known == position && *until > now)
+    }
+}
+
 /// What becomes of an extension of the incoming section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Plan {
@@ -77,6 +105,7 @@ impl RouteState {
             sent: Sent { rtx_sequence_number, ..Sent::default() },
             keyframe: Keyframe::default(),
             passed_on: Vec::with_capacity(MAX_PASSED_ON),
+            answering: Answering::default(),
             receiver: ReceiverView::default(),
             plan,
             edits,
