@@ -14,6 +14,7 @@ fn a_name_is_asked_for_at_once_and_resolved_by_the_answer() {
     assert_eq!(host.io.sent[0].0.path, Path::udp(group, group));
     let asked = vec![(format!("{NAME}."), 1, false), (format!("{NAME}."), 28, false)];
     assert_eq!(host.questions(), [asked]);
+    assert_eq!(host.io.sent[0].1[..4], [0; 4], "RFC 6762 sections 18.1 to 18.11: no ID, no flags");
     host.now += ms(3);
     assert_eq!(host.deliver(&answer(NAME)), Handled::Consumed);
     assert_eq!(host.events(), [resolved(id, NAME)]);
