@@ -111,10 +111,15 @@ fn plain_response(c: &mut Criterion) {
     let mapped = "192.0.2.1:32853".parse().expect("an address");
     let mut buffer: Buffer = [0; _];
     let write = |packet: &mut Packet<'_>| {
-        MessageWriter::new(packet, Class::Success, Method::BINDING, TransactionId::new(black_box(TRANSACTION)))
-            .and_then(|open| open.attribute(&XorMappedAddress(black_box(mapped))))
-            .map(MessageWriter::finish)
-            .expect("room");
+        MessageWriter::new(
+            packet,
+            Class::Success,
+            Method::BINDING,
+            TransactionId::new(black_box(TRANSACTION)),
+        )
+        .and_then(|open| open.attribute(&XorMappedAddress(black_box(mapped))))
+        .map(MessageWriter::finish)
+        .expect("room");
     };
     let mut group = c.benchmark_group("stun/plain response");
     group.bench_function("ginnel, build", |b| b.iter(|| write(&mut Packet::empty(&mut buffer))));
@@ -137,9 +142,7 @@ mod peers {
     use is::{DefaultSha1HmacProvider, Sha1HmacProvider, stun::StunMessage, stun::TransId};
     use stun_types::{
         attribute::{AttributeStaticType, AttributeType, Fingerprint, XorMappedAddress},
-        message::{
-            IntegrityAlgorithm, Message, MessageIntegrityCredentials, ShortTermCredentials,
-        },
+        message::{IntegrityAlgorithm, Message, MessageIntegrityCredentials, ShortTermCredentials},
     };
 
     use super::*;
@@ -168,24 +171,25 @@ mod peers {
             b.iter(|| {
                 let message = Message::from_bytes(black_box(octets)).expect("a message");
                 assert!(message.validate_integrity_with_key(&key).is_ok());
-                [0x0006, 0x0024, 0x802A, 0x0025].map(|kind| {
-                    message.raw_attribute(AttributeType::new(kind)).map(|raw| raw.value.len())
-                })
+                [0x0006, 0x0024, 0x802A, 0x0025]
+                    .map(|kind| message.raw_attribute(AttributeType::new(kind)).map(|raw| raw.value.len()))
             });
         });
         let provider = rtc_stun::crypto::default_provider().expect("ring is built in");
-        let rtc_key = rtc_stun::integrity::MessageIntegrity::new_short_term_integrity_with_provider(
-            PASSWORD.to_owned(),
-            provider.crypto(),
-        );
         group.bench_function("rtc-stun 0.21", |b| {
             let mut message = rtc_stun::message::Message::new();
             b.iter(|| {
                 message.unmarshal_binary(black_box(octets)).expect("a message");
-                rtc_key.check(&mut message).expect("right");
+                rtc_stun::integrity::MessageIntegrity::check(
+                    &mut message,
+                    PASSWORD.as_bytes(),
+                    provider.crypto(),
+                )
+                .expect("right");
                 rtc_stun::fingerprint::FINGERPRINT.check(&message).expect("right");
-                [0x0006, 0x0024, 0x802A, 0x0025]
-                    .map(|kind| message.get(rtc_stun::attributes::AttrType(kind)).map(|value| value.len()).ok())
+                [0x0006, 0x0024, 0x802A, 0x0025].map(|kind| {
+                    message.get(rtc_stun::attributes::AttrType(kind)).map(|value| value.len()).ok()
+                })
             });
         });
     }

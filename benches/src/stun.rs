@@ -27,12 +27,8 @@ pub fn connectivity_check() -> Vec<u8> {
     let key = IntegrityKey::short_term(PASSWORD).expect("an ICE password");
     let mut buffer: Buffer = [0; _];
     let mut packet = Packet::empty(&mut buffer);
-    let open = MessageWriter::new(
-        &mut packet,
-        Class::Request,
-        Method::BINDING,
-        TransactionId::new(TRANSACTION),
-    );
+    let open =
+        MessageWriter::new(&mut packet, Class::Request, Method::BINDING, TransactionId::new(TRANSACTION));
     open.and_then(|open| open.attribute(&Username::new(USERNAME).expect("a short name")))
         .and_then(|open| open.attribute(&Priority(PRIORITY)))
         .and_then(|open| open.attribute(&IceControlling(TIEBREAKER)))

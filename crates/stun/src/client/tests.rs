@@ -7,7 +7,7 @@ use super::{Algorithms, Client, ClientConfig, Event, FailureReason, Request, Sta
 use crate::{
     Class, Integrity, IntegrityAlgorithm, IntegrityKey, Message, MessageWriter, Method, TransactionId,
     attribute::*,
-    testing::{ByHand, ID, PASSWORD},
+    testing::{ByHand, PASSWORD},
 };
 
 fn ms(ms: u64) -> Instant {

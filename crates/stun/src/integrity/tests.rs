@@ -132,3 +132,25 @@ fn sec_16_no_flipped_bit_is_accepted() {
         assert_ne!(message.fingerprint(), Fingerprint::Ok, "bit {bit}");
     }
 }
+
+#[test]
+fn the_keyed_hmac_is_that_of_the_crate_hmac() {
+    use hmac::{Hmac, KeyInit, Mac};
+    let message: Vec<u8> = (0..400u16).map(|n| n as u8).collect();
+    for key_len in [0, 1, 22, 63, 64, 65, 200] {
+        let key = &message[..key_len];
+        let ours = IntegrityKey::from_octets(key);
+        for length in 4..message.len() {
+            let mut text = message[..length].to_vec();
+            text[2..4].copy_from_slice(&[0xBE, 0xEF]);
+            let sha1 = Hmac::<sha1::Sha1>::new_from_slice(key).unwrap().chain_update(&text).finalize();
+            let sha256 = Hmac::<sha2::Sha256>::new_from_slice(key).unwrap().chain_update(&text).finalize();
+            assert_eq!(ours.sha1(&message[..length], 0xBEEF)[..], sha1.into_bytes()[..], "{length} octets");
+            assert_eq!(
+                ours.sha256(&message[..length], 0xBEEF)[..],
+                sha256.into_bytes()[..],
+                "{length} octets"
+            );
+        }
+    }
+}

@@ -11,7 +11,7 @@ use core::iter::FusedIterator;
 
 use crate::{
     attribute::AttributeType,
-    message::{HEADER_LEN, ParseError, ParseErrorReason},
+    message::{HEADER_LEN, Message, ParseError, ParseErrorReason},
 };
 
 /// An attribute, unread.
@@ -26,65 +26,60 @@ pub struct RawAttribute<'a> {
     pub offset: usize,
 }
 
-/// The checking walk, over octets that nobody has seen. The message length is a multiple of four already.
+/// The walk from header to header, checking that each attribute lies within the message, whose length is a multiple of
+/// four already.
 pub(super) struct Walk<'a> {
     octets: &'a [u8],
     at: usize,
 }
 impl<'a> Walk<'a> {
+    #[inline]
     pub(super) const fn new(octets: &'a [u8]) -> Self {
         Self { octets, at: HEADER_LEN }
     }
+    /// The kind and the offset of the next attribute.
     #[inline]
-    pub(super) fn next(&mut self) -> Result<Option<RawAttribute<'a>>, ParseError> {
+    pub(super) fn advance(&mut self) -> Result<Option<(AttributeType, usize)>, ParseError> {
         let offset = self.at;
         let rest = self.octets.get(offset..).unwrap_or_default();
-        let Some((&[t0, t1, l0, l1], behind)) = rest.split_first_chunk() else { return Ok(None) };
-        let length = usize::from(u16::from_be_bytes([l0, l1]));
-        // The message ends on a multiple of four, so where the value fits its padding does too.
-        let Some(value) = behind.get(..length) else {
+        let Some(&[t0, t1, l0, l1]) = rest.first_chunk() else { return Ok(None) };
+        let whole = 4 + usize::from(u16::from_be_bytes([l0, l1])).next_multiple_of(4);
+        // What is left is a multiple of four too, so where the value fits its padding does.
+        if whole > rest.len() {
             return Err(ParseError { offset, reason: ParseErrorReason::AttributeBeyondMessage });
-        };
-        self.at = offset + 4 + length.next_multiple_of(4);
-        Ok(Some(RawAttribute { kind: AttributeType(u16::from_be_bytes([t0, t1])), value, offset }))
+        }
+        self.at = offset + whole;
+        Ok(Some((AttributeType(u16::from_be_bytes([t0, t1])), offset)))
     }
 }
 
 /// The attributes of a message, in order.
 #[derive(Clone, Debug)]
 pub struct Attributes<'a> {
-    /// Up to the first attribute that ends the message.
-    walk: Covered<'a>,
-    /// Message integrity and FINGERPRINT: found before, and not ignored.
-    ends: core::array::IntoIter<Option<RawAttribute<'a>>, 3>,
+    message: Message<'a>,
+    at: usize,
 }
 impl<'a> Attributes<'a> {
-    pub(super) fn new(covered: &'a [u8], ends: [Option<RawAttribute<'a>>; 3]) -> Self {
-        Self { walk: Covered { octets: covered, at: HEADER_LEN }, ends: ends.into_iter() }
+    pub(super) const fn new(message: Message<'a>) -> Self {
+        Self { message, at: HEADER_LEN }
     }
 }
 impl<'a> Iterator for Attributes<'a> {
     type Item = RawAttribute<'a>;
     #[inline]
     fn next(&mut self) -> Option<RawAttribute<'a>> {
-        self.walk.next().or_else(|| self.ends.by_ref().flatten().next())
+        let Message { octets, ends, .. } = self.message;
+        let mut walk = Walk { octets, at: self.at };
+        // These octets have been walked over before, so there is no error left to meet.
+        let (kind, offset) = walk.advance().ok()??;
+        let (_, value) = self.message.end(offset as u32)?;
+        self.at = walk.at;
+        if offset >= self.message.covered() {
+            // Behind message integrity only what ends the message counts: go from one to the next.
+            let rest = [ends.integrity, ends.integrity_sha256, ends.fingerprint].map(|end| end as usize);
+            self.at = rest.into_iter().filter(|&end| end > offset).min().unwrap_or(octets.len());
+        }
+        Some(RawAttribute { kind, value, offset })
     }
 }
 impl FusedIterator for Attributes<'_> {}
-
-#[derive(Clone, Debug)]
-struct Covered<'a> {
-    octets: &'a [u8],
-    at: usize,
-}
-impl<'a> Iterator for Covered<'a> {
-    type Item = RawAttribute<'a>;
-    #[inline]
-    fn next(&mut self) -> Option<RawAttribute<'a>> {
-        let mut walk = Walk { octets: self.octets, at: self.at };
-        // These octets have been walked over before, so there is no error left to meet.
-        let next = walk.next().ok().flatten();
-        self.at = walk.at;
-        next
-    }
-}

@@ -20,6 +20,7 @@ pub(crate) use header::message_type;
 
 pub use error::{ParseError, ParseErrorReason};
 pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId};
+use iter::Walk;
 pub use iter::{Attributes, RawAttribute};
 
 use crate::{
@@ -43,12 +44,16 @@ use crate::{
 pub struct Message<'a> {
     octets: &'a [u8],
     transaction_id: TransactionId,
-    /// Where the attributes end that integrity covers, or all of them where there is none.
-    covered: usize,
-    /// The first of its kind that is not to be ignored.
-    integrity: Option<RawAttribute<'a>>,
-    integrity_sha256: Option<RawAttribute<'a>>,
-    fingerprint: Option<RawAttribute<'a>>,
+    ends: Ends,
+}
+
+/// Where the attributes stand that end a message: octets from its front, or its length where there is none. They are
+/// the first of their kinds that are not to be ignored, so they come in this order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ends {
+    integrity: u32,
+    integrity_sha256: u32,
+    fingerprint: u32,
 }
 impl<'a> Message<'a> {
     /// Whether a datagram claims to be STUN: two zero bits, a header, and the magic cookie (RFC 8489 section 5).
@@ -79,54 +84,47 @@ impl<'a> Message<'a> {
         if length != rest.len() {
             return fail(2, Reason::LengthNotOfDatagram);
         }
-        let mut message = Self {
-            octets,
-            transaction_id: TransactionId::new(id),
-            covered: octets.len(),
-            integrity: None,
-            integrity_sha256: None,
-            fingerprint: None,
-        };
-        message.walk()?;
-        Ok(message)
+        let ends = Self::walk(octets)?;
+        Ok(Self { octets, transaction_id: TransactionId::new(id), ends })
     }
 
-    /// Finds the attributes that end the message, and checks that every attribute lies within it.
-    fn walk(&mut self) -> Result<(), ParseError> {
-        let mut walk = iter::Walk::new(self.octets);
-        while let Some(attribute) = walk.next()? {
-            if self.fingerprint.is_some() {
-                return Err(ParseError {
-                    offset: attribute.offset,
-                    reason: ParseErrorReason::AttributeAfterFingerprint,
-                });
+    /// Checks that every attribute lies within the message, and finds those that end it.
+    #[inline]
+    fn walk(octets: &[u8]) -> Result<Ends, ParseError> {
+        // A message length is 16 bits, so this and all offsets below it fit.
+        let none = octets.len() as u32;
+        let mut ends = Ends { integrity: none, integrity_sha256: none, fingerprint: none };
+        let mut walk = Walk::new(octets);
+        while let Some((kind, offset)) = walk.advance()? {
+            if ends.fingerprint != none {
+                return Err(ParseError { offset, reason: ParseErrorReason::AttributeAfterFingerprint });
             }
-            let slot = match attribute.kind {
+            match kind {
                 // RFC 8489 section 14.6: all but FINGERPRINT is ignored after MESSAGE-INTEGRITY-SHA256.
                 AttributeType::MESSAGE_INTEGRITY
-                    if self.integrity.is_none() && self.integrity_sha256.is_none() =>
+                    if ends.integrity == none && ends.integrity_sha256 == none =>
                 {
-                    &mut self.integrity
+                    ends.integrity = offset as u32;
                 }
-                AttributeType::MESSAGE_INTEGRITY_SHA256 if self.integrity_sha256.is_none() => {
-                    &mut self.integrity_sha256
+                AttributeType::MESSAGE_INTEGRITY_SHA256 if ends.integrity_sha256 == none => {
+                    ends.integrity_sha256 = offset as u32;
                 }
-                AttributeType::FINGERPRINT => &mut self.fingerprint,
-                _ => continue,
-            };
-            *slot = Some(attribute);
-            self.covered = self.covered.min(attribute.offset);
+                AttributeType::FINGERPRINT => ends.fingerprint = offset as u32,
+                _ => {}
+            }
         }
-        Ok(())
+        Ok(ends)
     }
 
     /// What it is in its transaction.
     #[must_use]
+    #[inline]
     pub fn class(&self) -> Class {
         header::class_of(self.message_type())
     }
     /// What it is about.
     #[must_use]
+    #[inline]
     pub fn method(&self) -> Method {
         header::method_of(self.message_type())
     }
@@ -144,14 +142,12 @@ impl<'a> Message<'a> {
     /// message integrity, is left out.
     #[must_use]
     pub fn attributes(&self) -> Attributes<'a> {
-        Attributes::new(
-            &self.octets[..self.covered],
-            [self.integrity, self.integrity_sha256, self.fingerprint],
-        )
+        Attributes::new(*self)
     }
     /// The first attribute of its kind (RFC 8489 section 14: duplicates may be ignored), read.
+    #[inline]
     pub fn get<A: Attribute<'a>>(&self) -> Result<Option<A>, AttributeError> {
-        let Some(raw) = self.attributes().find(|raw| raw.kind == A::TYPE) else { return Ok(None) };
+        let Some(raw) = self.find(A::TYPE) else { return Ok(None) };
         match A::parse(raw.value, self.transaction_id) {
             Ok(value) => Ok(Some(value)),
             Err(reason) => Err(AttributeError { attribute: A::TYPE, offset: raw.offset, reason }),
@@ -160,7 +156,7 @@ impl<'a> Message<'a> {
     /// Whether there is an attribute of this kind.
     #[must_use]
     pub fn has(&self, kind: AttributeType) -> bool {
-        self.attributes().any(|raw| raw.kind == kind)
+        self.find(kind).is_some()
     }
     /// The comprehension-required attributes that are not among `known`, in order (RFC 8489 section 6.3). Message
     /// integrity is always known. A kind that appears twice is yielded twice.
@@ -173,36 +169,72 @@ impl<'a> Message<'a> {
         })
     }
     /// Whether the message ends in the right FINGERPRINT (RFC 8489 section 14.7).
+    #[inline]
     pub fn fingerprint(&self) -> Fingerprint {
-        match self.fingerprint {
+        match self.end(self.ends.fingerprint) {
             None => Fingerprint::Absent,
-            Some(raw) => fingerprint::check(&self.octets[..raw.offset], raw.value),
+            Some((before, value)) => fingerprint::check(before, value),
         }
     }
     /// Which message integrity decides: MESSAGE-INTEGRITY-SHA256 where both are present (RFC 8489 section 9.1.3).
     #[must_use]
     pub const fn integrity_algorithm(&self) -> Option<IntegrityAlgorithm> {
-        match (self.integrity_sha256, self.integrity) {
-            (Some(_), _) => Some(IntegrityAlgorithm::Sha256),
-            (None, Some(_)) => Some(IntegrityAlgorithm::Sha1),
-            (None, None) => None,
+        let none = self.octets.len() as u32;
+        if self.ends.integrity_sha256 != none {
+            Some(IntegrityAlgorithm::Sha256)
+        } else if self.ends.integrity != none {
+            Some(IntegrityAlgorithm::Sha1)
+        } else {
+            None
         }
     }
     /// Whether `key` made the message integrity, untruncated. Compared in constant time. Where both
     /// attributes are present MESSAGE-INTEGRITY-SHA256 decides alone (RFC 8489 section 9.1.3).
+    #[inline]
     pub fn integrity(&self, key: &IntegrityKey) -> Integrity {
         self.integrity_truncated(key, integrity::SHA256_LEN)
     }
     /// As [`Message::integrity`], for a usage that allows MESSAGE-INTEGRITY-SHA256 to be truncated to `at_least` octets
     /// (RFC 8489 section 14.6; fewer than 16 are never taken).
     pub fn integrity_truncated(&self, key: &IntegrityKey, at_least: usize) -> Integrity {
-        match (self.integrity_sha256, self.integrity) {
-            (Some(raw), _) => key.check_sha256(&self.octets[..raw.offset], raw.value, at_least),
-            (None, Some(raw)) => key.check_sha1(&self.octets[..raw.offset], raw.value),
-            (None, None) => Integrity::Absent,
+        if let Some((before, value)) = self.end(self.ends.integrity_sha256) {
+            key.check_sha256(before, value, at_least)
+        } else if let Some((before, value)) = self.end(self.ends.integrity) {
+            key.check_sha1(before, value)
+        } else {
+            Integrity::Absent
         }
     }
 
+    /// The attribute at `offset`, one of [`Ends`]: what is before it, and its value.
+    #[inline]
+    fn end(&self, offset: u32) -> Option<(&'a [u8], &'a [u8])> {
+        let (before, attribute) = self.octets.split_at_checked(offset as usize)?;
+        let (&[_, _, l0, l1], value) = attribute.split_first_chunk()?;
+        Some((before, value.get(..usize::from(u16::from_be_bytes([l0, l1])))?))
+    }
+    /// The first attribute of this kind that is not to be ignored.
+    #[inline]
+    fn find(&self, kind: AttributeType) -> Option<RawAttribute<'a>> {
+        if kind.ends_message() {
+            return self.attributes().find(|raw| raw.kind == kind);
+        }
+        let mut walk = Walk::new(self.octets.get(..self.covered())?);
+        while let Some((found, offset)) = walk.advance().ok()? {
+            if found == kind {
+                let (_, value) = self.end(offset as u32)?;
+                return Some(RawAttribute { kind, value, offset });
+            }
+        }
+        None
+    }
+    /// Where the attributes end that message integrity covers, or FINGERPRINT, or all where there is neither.
+    #[inline]
+    fn covered(&self) -> usize {
+        let Ends { integrity, integrity_sha256, fingerprint } = self.ends;
+        integrity.min(integrity_sha256).min(fingerprint) as usize
+    }
+    #[inline]
     fn message_type(&self) -> u16 {
         u16::from_be_bytes([self.octets[0], self.octets[1]])
     }

@@ -14,10 +14,12 @@
 //! key keeps its two states keyed, and a message costs only itself.
 //! Left out: OpaqueString preparation of anything but printable ASCII, which needs tables of Unicode.
 
+mod keyed;
+
 use core::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
-use md5::{Digest, Md5};
+use keyed::Keyed;
+use md5::{Digest, Md5, digest::Output};
 use sha1::Sha1;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -78,8 +80,8 @@ pub enum CredentialError {
 /// ```
 #[derive(Clone)]
 pub struct IntegrityKey {
-    sha1: Hmac<Sha1>,
-    sha256: Hmac<Sha256>,
+    sha1: Keyed<Sha1, 5>,
+    sha256: Keyed<Sha256, 8>,
 }
 impl IntegrityKey {
     /// The key of a short-term credential (RFC 8489 section 9.1.1): the password, in printable ASCII.
@@ -104,19 +106,16 @@ impl IntegrityKey {
     /// database holds as H(A1) (long-term).
     #[must_use]
     pub fn from_octets(key: &[u8]) -> Self {
-        let (Ok(sha1), Ok(sha256)) = (Hmac::new_from_slice(key), Hmac::new_from_slice(key)) else {
-            unreachable!("RFC 2104 section 2: an HMAC takes a key of any length");
-        };
-        Self { sha1, sha256 }
+        Self { sha1: Keyed::new(key), sha256: Keyed::new(key) }
     }
 
     /// The HMAC-SHA1 of `before` as if its message length were `length`.
     pub(crate) fn sha1(&self, before: &[u8], length: u16) -> [u8; SHA1_LEN] {
-        mac(&self.sha1, before, length).into()
+        octets(self.sha1.mac(before, length))
     }
     /// The HMAC-SHA256 of `before` as if its message length were `length`.
     pub(crate) fn sha256(&self, before: &[u8], length: u16) -> [u8; SHA256_LEN] {
-        mac(&self.sha256, before, length).into()
+        octets(self.sha256.mac(before, length))
     }
     pub(crate) fn check_sha1(&self, before: &[u8], value: &[u8]) -> Integrity {
         let Some(length) = length_ending_with(before, SHA1_LEN) else { return Integrity::Bad };
@@ -145,21 +144,10 @@ pub(crate) fn length_ending_with(before: &[u8], value_len: usize) -> Option<u16>
     u16::try_from(before.len().checked_sub(crate::message::HEADER_LEN)? + 4 + value_len).ok()
 }
 
-#[inline]
-fn mac<M: Mac + Clone>(keyed: &M, before: &[u8], length: u16) -> hmac::digest::Output<M> {
-    let mut mac = keyed.clone();
-    // The first block is put together here, so that the length can differ from the one in the message and the hash
-    // still sees whole blocks.
-    let mut first = [0; 64];
-    let (head, rest) = before.split_at(before.len().min(first.len()));
-    let first = &mut first[..head.len()];
-    first.copy_from_slice(head);
-    if let Some(field) = first.get_mut(2..4) {
-        field.copy_from_slice(&length.to_be_bytes());
-    }
-    mac.update(first);
-    mac.update(rest);
-    mac.finalize().into_bytes()
+/// Words in network byte order.
+fn octets<const W: usize, const N: usize>(words: [u32; W]) -> [u8; N] {
+    const { assert!(N == 4 * W) };
+    core::array::from_fn(|i| words[i / 4].to_be_bytes()[i % 4])
 }
 
 fn verdict(theirs: &[u8], ours: &[u8]) -> Integrity {
@@ -181,11 +169,7 @@ fn opaque_string(text: &str) -> Result<&str, CredentialError> {
 }
 
 /// RFC 8489 section 9.2.2: `username ":" realm ":" password`, hashed; quotes and trailing nulls do not count.
-fn digest_of<D: Digest>(
-    username: &str,
-    realm: &str,
-    password: &str,
-) -> Result<hmac::digest::Output<D>, CredentialError> {
+fn digest_of<D: Digest>(username: &str, realm: &str, password: &str) -> Result<Output<D>, CredentialError> {
     let unquoted = |text| str::trim_matches(str::trim_end_matches(text, '\0'), '"');
     let realm = opaque_string(unquoted(realm))?;
     let password = opaque_string(password.trim_end_matches('\0'))?;
