@@ -2,6 +2,7 @@
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod check;
 mod drive;
 #[cfg(feature = "std")]
 mod epoch;
