@@ -8,7 +8,7 @@ use std::{format, net::IpAddr, path::PathBuf, string::String, time::Duration, ve
 use super::*;
 use ginnel_core::{
     Handled, Instant, Io, Machine, Notice, Packet, Path, Port, Receive, Refused, Request, Seed, Ticket,
-    Transmit, settle,
+    Transmit, check::Checked, settle,
 };
 
 const NAME: &str = "1f4712db-ea17-4bcf-a596-105139dfd8bf.local";
@@ -19,9 +19,9 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// A querier, its driver, and what came of both.
+/// A querier, watched for the rules; its driver; and what came of both.
 struct Host {
-    querier: Querier,
+    querier: Checked<Querier>,
     now: Instant,
     io: Lan,
 }
@@ -51,7 +51,7 @@ impl Io<Event> for Lan {
 impl Host {
     fn new(config: Config) -> Self {
         let io = Lan { answer: Some(Ok(())), sent: Vec::new(), requests: Vec::new(), events: Vec::new() };
-        Self { querier: Querier::new(config, Seed::new([7; 32])), now: Instant::EPOCH, io }
+        Self { querier: Checked::new(Querier::new(config, Seed::new([7; 32]))), now: Instant::EPOCH, io }
     }
 
     fn settle(&mut self) -> Option<Wake> {
@@ -59,7 +59,7 @@ impl Host {
     }
 
     fn resolve(&mut self, name: &str) -> QueryId {
-        let id = self.querier.resolve(self.now, name).unwrap();
+        let id = self.querier.get_mut().resolve(self.now, name).unwrap();
         self.settle();
         id
     }

@@ -28,7 +28,7 @@ fn rfc6762_section_5_2_first_at_once_then_one_second_doubling_and_an_end() {
         [(1, vec![0], 1_000), (3, vec![0, 1_000, 3_000], 7_000), (4, vec![0, 1_000, 3_000, 7_000], 15_000)]
     {
         let mut host = Host::new(Config::default().with_attempts(attempts));
-        let id = host.querier.resolve(host.now, NAME).unwrap();
+        let id = host.querier.get_mut().resolve(host.now, NAME).unwrap();
         assert_eq!(host.run_for(ms(end - 1)), at);
         assert_eq!(host.events(), []);
         host.run_for(ms(1));
@@ -39,14 +39,14 @@ fn rfc6762_section_5_2_first_at_once_then_one_second_doubling_and_an_end() {
 #[test]
 fn rfc6762_section_5_2_an_interval_below_one_second_is_not_obeyed() {
     let mut host = Host::new(Config::default().with_interval(ms(10)));
-    host.querier.resolve(host.now, NAME).unwrap();
+    host.querier.get_mut().resolve(host.now, NAME).unwrap();
     assert_eq!(host.run_for(ms(60_000)), [0, 1_000, 3_000]);
 }
 
 #[test]
 fn rfc6762_section_5_2_the_delay_of_chance_where_it_is_wanted() {
     let mut host = Host::new(Config::default().with_delay_first(true));
-    host.querier.resolve(host.now, NAME).unwrap();
+    host.querier.get_mut().resolve(host.now, NAME).unwrap();
     let at = host.run_for(ms(500));
     assert!(matches!(at[..], [20..=120]), "{at:?}");
 }
@@ -54,7 +54,7 @@ fn rfc6762_section_5_2_the_delay_of_chance_where_it_is_wanted() {
 #[test]
 fn rfc6762_section_5_4_only_the_first_question_welcomes_unicast() {
     let mut host = Host::new(Config::default().with_unicast_response(true));
-    host.querier.resolve(host.now, NAME).unwrap();
+    host.querier.get_mut().resolve(host.now, NAME).unwrap();
     host.run_for(ms(3_000));
     let unicast: Vec<bool> = host.questions().iter().map(|questions| questions[0].2).collect();
     assert_eq!(unicast, [true, false, false]);
@@ -63,10 +63,10 @@ fn rfc6762_section_5_4_only_the_first_question_welcomes_unicast() {
 #[test]
 fn names_that_are_due_together_share_a_query() {
     let mut host = Host::new(Config::default());
-    let a = host.querier.resolve(host.now, NAME).unwrap();
-    let b = host.querier.resolve(host.now, OTHER).unwrap();
+    let a = host.querier.get_mut().resolve(host.now, NAME).unwrap();
+    let b = host.querier.get_mut().resolve(host.now, OTHER).unwrap();
     // The same name in other letters is the same question.
-    let c = host.querier.resolve(host.now, &NAME.to_uppercase()).unwrap();
+    let c = host.querier.get_mut().resolve(host.now, &NAME.to_uppercase()).unwrap();
     host.settle();
     assert_eq!(host.io.sent.len(), 1);
     assert_eq!(host.questions()[0].len(), 4);
@@ -82,7 +82,7 @@ fn more_names_than_fit_go_into_several_queries() {
     let names: Vec<String> =
         (0..MAX_NAMES).map(|i| format!("00000000-0000-4000-8000-{i:012}.local")).collect();
     for name in &names {
-        host.querier.resolve(host.now, name).unwrap();
+        host.querier.get_mut().resolve(host.now, name).unwrap();
     }
     host.settle();
     let sent = host.questions();
@@ -109,7 +109,7 @@ fn the_bound_on_names_is_told_and_then_there_is_room_again() {
     let first = host.resolve(NAME);
     let second = host.resolve(OTHER);
     assert_eq!(host.events(), [failed(second, OTHER, FailureReason::TooManyNames)]);
-    assert_eq!(host.querier.pending(), 1);
+    assert_eq!(host.querier.get().pending(), 1);
     host.hear(&answer(NAME));
     assert_eq!(host.events(), [resolved(first, NAME)]);
     let third = host.resolve(OTHER);
@@ -130,7 +130,7 @@ fn an_answer_is_remembered_for_its_ttl() {
     host.run_for(ms(9_999));
     let id = host.resolve(NAME);
     assert_eq!(host.events(), [resolved(id, NAME)]);
-    assert_eq!(host.querier.stats().remembered, 1);
+    assert_eq!(host.querier.get().stats().remembered, 1);
     host.run_for(ms(1));
     host.resolve(NAME);
     assert_eq!((host.events(), host.io.sent.len()), (vec![], 2));
@@ -206,7 +206,7 @@ fn an_ipv6_address_answers_over_ipv4_too() {
 #[test]
 fn both_families_are_asked_alike() {
     let mut host = Host::new(Config::default().with_ipv6(true));
-    let id = host.querier.resolve(host.now, NAME).unwrap();
+    let id = host.querier.get_mut().resolve(host.now, NAME).unwrap();
     assert_eq!(host.run_for(ms(1_000)), [0, 0, 1_000, 1_000]);
     let groups: Vec<String> = host.io.sent.iter().map(|(t, _)| format!("{}", t.path.remote)).collect();
     assert_eq!(groups[..2], ["224.0.0.251:5353", "[ff02::fb]:5353"]);
@@ -303,10 +303,10 @@ fn the_socket_is_given_back_when_nobody_asks() {
 fn a_cancelled_question_is_silent() {
     let mut host = Host::new(Config::default());
     let id = host.resolve(NAME);
-    host.querier.cancel(host.now, id);
+    host.querier.get_mut().cancel(host.now, id);
     host.hear(&answer(NAME));
     assert_eq!(host.run_for(ms(8_000)), []);
-    assert_eq!((host.events(), host.querier.pending()), (vec![], 0));
+    assert_eq!((host.events(), host.querier.get().pending()), (vec![], 0));
 }
 
 #[test]
@@ -333,10 +333,10 @@ fn closing_gives_back_even_a_socket_that_is_still_being_opened() {
 fn the_same_seed_and_script_give_the_same_octets() {
     let play = |seed: u8| {
         let mut host = Host::new(Config::default().with_ipv6(true).with_delay_first(true));
-        host.querier = Querier::new(host.querier.config, Seed::new([seed; 32]));
-        host.querier.resolve(host.now, NAME).unwrap();
+        host.querier = Checked::new(Querier::new(host.querier.get().config, Seed::new([seed; 32])));
+        host.querier.get_mut().resolve(host.now, NAME).unwrap();
         host.run_for(ms(50));
-        host.querier.resolve(host.now, OTHER).unwrap();
+        host.querier.get_mut().resolve(host.now, OTHER).unwrap();
         let at = host.run_for(ms(3_000));
         host.hear(&answer(OTHER));
         host.run_for(ms(20_000));
