@@ -34,7 +34,8 @@ pub mod srtp_unprotect {
     pub fn run(data: &[u8]) {
         let Some((&choice, mut rest)) = data.split_first() else { return };
         let profile = Profile::ALL[usize::from(choice) % Profile::ALL.len()];
-        let Ok(key) = MasterKey::new(profile, &[7; 32][..profile.key_len()], &[9; 14][..profile.salt_len()]) else {
+        let Ok(key) = MasterKey::new(profile, &[7; 32][..profile.key_len()], &[9; 14][..profile.salt_len()])
+        else {
             return;
         };
         let config = Config::default().with_max_sources(4);

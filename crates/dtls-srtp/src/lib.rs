@@ -5,10 +5,10 @@
 mod demux;
 #[cfg(feature = "dtls")]
 pub mod dtls;
-#[cfg(feature = "dtls")]
-mod session;
 #[doc(hidden)]
 pub mod fuzz;
+#[cfg(feature = "dtls")]
+mod session;
 pub mod srtp;
 
 pub use demux::{Protocol, demux};

@@ -125,6 +125,9 @@ impl EndpointConfig {
         if !(MIN_MTU..=MAX_MTU).contains(&self.mtu) {
             return Err(ConfigError::MtuOutOfRange { mtu: self.mtu });
         }
+        if self.certificate.der().len() > max_certificate(self.mtu) {
+            return Err(ConfigError::CertificateTooLong { max: max_certificate(self.mtu) });
+        }
         if self.require_profile && self.profiles.is_empty() {
             return Err(ConfigError::NoProfile);
         }
@@ -144,8 +147,19 @@ impl fmt::Debug for EndpointConfig {
 
 /// 1,280 octets of IPv6 less 40 of IPv6, 8 of UDP and 32 for a relay's framing.
 pub const DEFAULT_MTU: usize = 1200;
-/// The least that the library can fragment to, with room for a record.
-pub const MIN_MTU: usize = 100;
+/// The least at which a flight with a usual certificate stays within [`MAX_FLIGHT`] records.
+pub const MIN_MTU: usize = 256;
+/// Records that the library saves of a flight of DTLS 1.3; it panics at one more. A flight has six messages, and each datagram
+/// that it fills cuts one of them in two.
+const MAX_FLIGHT: usize = 12;
+/// What a flight holds besides the certificate: hello, extensions, request, a signature on P-384, Finished, their headers.
+const FLIGHT_BESIDES_CERTIFICATE: usize = 700;
+/// Headers of a record, a fragment, and the tag.
+const FRAGMENT_OVERHEAD: usize = 60;
+/// The longest certificate that can be sent at `mtu`.
+const fn max_certificate(mtu: usize) -> usize {
+    ((MAX_FLIGHT - 6) * (mtu - FRAGMENT_OVERHEAD)).saturating_sub(FLIGHT_BESIDES_CERTIFICATE)
+}
 /// What an empty [`ginnel_core::Buffer`] takes and leaves the room in front and behind.
 pub const MAX_MTU: usize = 1408;
 /// Shorter than the second of RFC 9147 section 5.8.2, as it advises for real-time uses, and longer than most paths' round trip.
@@ -165,6 +179,12 @@ pub enum ConfigError {
     MtuOutOfRange {
         /// What was given.
         mtu: usize,
+    },
+    /// Our certificate does not fit a flight at this MTU.
+    #[error("the certificate is longer than the {max} octets that a flight can carry")]
+    CertificateTooLong {
+        /// Octets that can be carried.
+        max: usize,
     },
     /// A profile is required and none allowed.
     #[error("a profile is required, and none is allowed")]

@@ -78,6 +78,8 @@ pub struct Endpoint {
     /// Never goes backwards, whatever the caller says.
     now: Instant,
     wake: Option<Instant>,
+    /// When the timer was last fired by the owner.
+    fired: Option<Instant>,
     /// Means something once the handshake is finished.
     version: Version,
     transmits: Queue,
@@ -122,6 +124,7 @@ impl Endpoint {
             scratch: vec![0; HANDSHAKE_SCRATCH],
             now,
             wake: None,
+            fired: None,
             version: Version::Dtls12,
             transmits: Queue::new(MAX_TRANSMITS),
             data: Queue::new(MAX_DATA),
@@ -130,7 +133,7 @@ impl Endpoint {
             media_keys: None,
             stats: Stats::default(),
         };
-        this.handle_timeout(now);
+        this.advance(now);
         Ok(this)
     }
 
@@ -182,7 +185,7 @@ impl Endpoint {
             return self.fail(FailureReason::Alert(description));
         }
         // The library's `handle_packet` takes no time: it learns it first.
-        self.handle_timeout(now);
+        self.advance(now);
         let Some(library) = &mut self.library else { return };
         if let Err(error) = library.handle_packet(datagram) {
             match judge(&error) {
@@ -196,6 +199,10 @@ impl Endpoint {
 
     /// Retransmits what is due, or gives up.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.fired = Some(self.now.max(now));
+        self.advance(now);
+    }
+    fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
         let Some(library) = &mut self.library else { return };
         match library.handle_timeout(self.config.epoch.to_std(self.now)) {
@@ -405,13 +412,22 @@ impl Endpoint {
             }
             Output::CloseNotify => return Step::RemoteClosed,
             Output::Timeout(at) => {
-                let at = self.config.epoch.from_std(at);
-                self.wake = (at.saturating_since(self.now) < IDLE).then_some(at);
+                self.wake = self.wake_at(self.config.epoch.from_std(at));
                 return Step::Done;
             }
             _ => {}
         }
         Step::More
+    }
+    /// While a flight has a gap, the library acknowledges at once (RFC 9147 section 7.1), and again, for as long as it is asked:
+    /// an owner that settles would never come to an end. So once is enough for one instant, and then a quarter of the
+    /// retransmission timeout passes, as that section has it where there is no gap.
+    fn wake_at(&self, at: Instant) -> Option<Instant> {
+        if at.saturating_since(self.now) >= IDLE {
+            return None;
+        }
+        let again = at <= self.now && self.fired == Some(self.now);
+        Some(if again { self.now + self.config.initial_rto / 4 } else { at })
     }
     fn note(&mut self, change: impl FnOnce(&mut Progress)) -> Step {
         if let State::Handshaking(progress) = &mut self.state {

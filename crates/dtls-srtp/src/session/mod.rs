@@ -14,7 +14,7 @@ use std::sync::Arc;
 use ginnel_core::{Epoch, Handled, Instant, Packet, Seed, Wake};
 
 use crate::dtls::{self, Certificate, ConfigError, Endpoint, EndpointConfig, Fingerprint, Role, SendError};
-use crate::srtp::{self, KeyUse, ProtectError, Receiver, ReceiverStats, Sender, SenderStats};
+use crate::srtp::{self, KeyUse, ProtectError, Receiver, Sender};
 use crate::{Protocol, demux};
 
 /// What a received packet was.

@@ -33,7 +33,8 @@ fn hello_in_two_datagrams() {
             for (swapped, cookie, lost) in
                 [(false, false, 0), (true, false, 0), (false, true, 0), (false, false, 1), (false, false, 2)]
             {
-                let what = format!("{client:?} to {server:?}, swapped {swapped}, cookie {cookie}, lost {lost}");
+                let what =
+                    format!("{client:?} to {server:?}, swapped {swapped}, cookie {cookie}, lost {lost}");
                 let mut pair = Pair::new(
                     client_config().with_versions(client),
                     server_config().with_versions(server).with_cookie(cookie),
@@ -77,7 +78,8 @@ fn with_len16(content: &[u8]) -> Vec<u8> {
 /// A ClientHello of the shape that browsers send: GREASE, suites that we lack, the post-quantum share first.
 fn browser_hello(offers_13: bool) -> Vec<u8> {
     let mut key_shares = Vec::new();
-    for (group, share) in [(0x11EC_u16, vec![0xA5; 1216]), (0x001D, [9].into_iter().chain([0; 31]).collect())] {
+    for (group, share) in [(0x11EC_u16, vec![0xA5; 1216]), (0x001D, [9].into_iter().chain([0; 31]).collect())]
+    {
         key_shares.extend(group.to_be_bytes());
         key_shares.extend(with_len16(&share));
     }
@@ -87,7 +89,8 @@ fn browser_hello(offers_13: bool) -> Vec<u8> {
     extensions.extend(extension(0x000A, &with_len16(&[0x11, 0xEC, 0, 0x1D, 0, 0x17, 0, 0x18])));
     extensions.extend(extension(0x000B, &[1, 0]));
     extensions.extend(extension(0x0023, &[]));
-    extensions.extend(extension(0x000D, &with_len16(&[4, 3, 8, 4, 4, 1, 5, 3, 8, 5, 5, 1, 8, 6, 6, 1, 2, 1])));
+    extensions
+        .extend(extension(0x000D, &with_len16(&[4, 3, 8, 4, 4, 1, 5, 3, 8, 5, 5, 1, 8, 6, 6, 1, 2, 1])));
     extensions.extend(extension(0x000E, &[0, 8, 0, 1, 0, 8, 0, 7, 0, 2, 0]));
     if offers_13 {
         extensions.extend(extension(0x0033, &with_len16(&key_shares)));
@@ -100,8 +103,8 @@ fn browser_hello(offers_13: bool) -> Vec<u8> {
     body.extend([0x42; 32]);
     body.extend([0, 0]);
     body.extend(with_len16(&[
-        0x13, 1, 0x13, 2, 0x13, 3, 0xC0, 0x2B, 0xC0, 0x2F, 0xCC, 0xA9, 0xCC, 0xA8, 0xC0, 9, 0xC0, 0x13, 0xC0, 0x0A,
-        0xC0, 0x14, 0, 0x9C, 0, 0x2F, 0, 0x35,
+        0x13, 1, 0x13, 2, 0x13, 3, 0xC0, 0x2B, 0xC0, 0x2F, 0xCC, 0xA9, 0xCC, 0xA8, 0xC0, 9, 0xC0, 0x13, 0xC0,
+        0x0A, 0xC0, 0x14, 0, 0x9C, 0, 0x2F, 0, 0x35,
     ]));
     body.extend([1, 0]);
     body.extend(with_len16(&extensions));

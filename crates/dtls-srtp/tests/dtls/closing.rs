@@ -9,7 +9,8 @@ const LOCAL: Event = Event::Closed { reason: CloseReason::Local };
 const REMOTE: Event = Event::Closed { reason: CloseReason::Remote };
 
 fn connected(versions: Versions) -> Pair {
-    let mut pair = Pair::new(client_config().with_versions(versions), server_config().with_versions(versions));
+    let mut pair =
+        Pair::new(client_config().with_versions(versions), server_config().with_versions(versions));
     assert!(pair.run_until(ms(2_000), &mut clean, Pair::both_connected));
     pair.run(ms(500), &mut clean);
     pair

@@ -8,7 +8,8 @@ use ginnel_dtls_srtp::dtls::{Event, Versions};
 const VERSIONS: [Versions; 2] = [Versions::Dtls12, Versions::Dtls13];
 
 fn connected(versions: Versions) -> Pair {
-    let mut pair = Pair::new(client_config().with_versions(versions), server_config().with_versions(versions));
+    let mut pair =
+        Pair::new(client_config().with_versions(versions), server_config().with_versions(versions));
     assert!(pair.run_until(ms(2_000), &mut clean, Pair::both_connected));
     pair.run(ms(500), &mut clean);
     pair
@@ -73,9 +74,7 @@ fn sec_54_fragments_that_lie() {
                 let _ = pair.server.receive(start(), &clear_record(22, 0, 100 + sequence, message));
             }
             pair.run(ms(40_000), &mut clean);
-            let ended = |events: &[Event]| {
-                matches!(events, [Event::Connected { .. }] | [Event::Failed(_)])
-            };
+            let ended = |events: &[Event]| matches!(events, [Event::Connected { .. }] | [Event::Failed(_)]);
             // What shares the number of the real ClientHello may spoil it: then it ends, with a reason.
             assert!(
                 pair.both_connected() || ended(&pair.server.events) || ended(&pair.client.events),
@@ -153,8 +152,7 @@ fn sec_57_messages_out_of_turn() {
         let done = connected(versions);
         let (from_client, from_server) = (done.client.sent.clone(), done.server.sent.clone());
         for skip in 0..from_server.len() {
-            let mut client =
-                Pair::new(client_config().with_versions(versions), server_config()).client;
+            let mut client = Pair::new(client_config().with_versions(versions), server_config()).client;
             client.settle(start());
             for (i, datagram) in from_server.iter().enumerate() {
                 if i != skip {
@@ -189,7 +187,11 @@ fn sec_59_replays_and_forgeries() {
             assert_eq!(pair.server.receive(now, record), Handled::Data(()));
             assert_eq!(pair.server.receive(now, record), Handled::Consumed, "{versions:?}: a replay");
         }
-        assert_eq!(pair.server.receive(now, &records[0]), Handled::Consumed, "{versions:?}: 99 behind the newest");
+        assert_eq!(
+            pair.server.receive(now, &records[0]),
+            Handled::Consumed,
+            "{versions:?}: 99 behind the newest"
+        );
         let good = pair.client.record(now, b"good");
         for n in 0..1_000usize {
             let mut bad = good.clone();
@@ -197,7 +199,11 @@ fn sec_59_replays_and_forgeries() {
             bad[last] ^= 1 + (n / 16) as u8;
             assert_eq!(pair.server.receive(now, &bad), Handled::Consumed);
         }
-        assert_eq!(pair.server.receive(now, &good), Handled::Data(()), "{versions:?}: forgeries do not move the window");
+        assert_eq!(
+            pair.server.receive(now, &good),
+            Handled::Data(()),
+            "{versions:?}: forgeries do not move the window"
+        );
         assert_eq!(pair.server.data.len(), 100);
         pair.exchange();
     }

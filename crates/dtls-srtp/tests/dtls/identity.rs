@@ -3,12 +3,12 @@
 use super::pair::*;
 use std::sync::Arc;
 
+use ginnel_core::{Instant, Seed};
 use ginnel_dtls_srtp::dtls::{
-    Certificate, CertificateError, ConfigError, Endpoint, Event, FailureReason, Fingerprint, FingerprintError,
-    HashFunction, Version, Versions,
+    Certificate, CertificateError, ConfigError, Endpoint, Event, FailureReason, Fingerprint,
+    FingerprintError, HashFunction, MAX_MTU, MIN_MTU, Version, Versions,
 };
 use ginnel_dtls_srtp::srtp::Profile;
-use ginnel_core::{Instant, Seed};
 
 const VERSIONS: [Versions; 3] = [Versions::Auto, Versions::Dtls12, Versions::Dtls13];
 const MISMATCH: [Event; 1] = [Event::Failed(FailureReason::FingerprintMismatch)];
@@ -74,7 +74,7 @@ fn a_configuration_without_identity_is_refused() {
     config.remote_fingerprints.clear();
     let made = Endpoint::new(config, Instant::EPOCH, &Seed::new([0; 32]));
     assert_eq!(made.err(), Some(ConfigError::NoRemoteFingerprint));
-    for mtu in [0, 99, 1409, usize::MAX] {
+    for mtu in [0, MIN_MTU - 1, MAX_MTU + 1, usize::MAX] {
         let made = Endpoint::new(client_config().with_mtu(mtu), Instant::EPOCH, &Seed::new([0; 32]));
         assert_eq!(made.err(), Some(ConfigError::MtuOutOfRange { mtu }));
     }
@@ -159,26 +159,87 @@ fn certificates_from_der() {
 }
 
 /// A certificate that fills most of what a handshake may reassemble: the library writes it into our buffer, and would panic if
-/// it did not fit.
+/// it did not fit. The peer is the library alone, which sends what we would not.
 #[test]
-fn long_certificates_are_taken_or_refused() {
-    for len in [2_000, 20_000, 40_000, 60_000] {
-        let certificate = Arc::new(certificate_of(len));
-        let mut client = client_config();
+fn long_certificates_of_peers_are_taken_or_refused() {
+    for (versions, mtu, len) in [
+        (Versions::Dtls12, 1_200, 2_000),
+        (Versions::Dtls12, 1_900, 30_000),
+        (Versions::Dtls12, 1_900, 50_000),
+        (Versions::Dtls12, 1_900, 90_000),
+        (Versions::Dtls13, 1_900, 9_000),
+    ] {
+        let certificate = certificate_of(len);
+        let mut client = client_config().with_versions(versions);
         client.remote_fingerprints = is(&certificate);
-        let mut server = server_config();
-        server.certificate = certificate;
-        let mut pair = Pair::new(client, server);
-        pair.run(ms(40_000), &mut clean);
-        let over = pair.client.connected() || matches!(pair.client.events[..], [Event::Failed(_)]);
-        assert!(over, "{len}: {:?}", pair.client.events);
-        assert!(len > 2_000 || pair.client.connected(), "{len}: {:?}", pair.client.events);
+        let mut client = Pair::new(client, server_config()).client;
+        let mut server = bare_server(versions, mtu, &certificate);
+        let mut now = start();
+        let mut scratch = vec![0; 100_000];
+        for _ in 0..12 {
+            server.handle_timeout(EPOCH.to_std(now)).unwrap();
+            for datagram in client.settle(now) {
+                server.handle_packet(&datagram).unwrap();
+            }
+            loop {
+                match server.poll_output(&mut scratch) {
+                    dimpl::Output::Packet(datagram) => {
+                        let _ = client.receive(now, datagram);
+                    }
+                    dimpl::Output::Timeout(_) => break,
+                    _ => {}
+                }
+            }
+            now = now + ms(10);
+        }
+        let fits = len <= 50_000;
+        assert_eq!(client.connected(), fits, "{versions:?} {len}: {:?}", client.events);
+        assert!(fits || client.endpoint.stats().overflowed > 0, "what does not fit is counted");
     }
 }
-fn certificate_of(len: usize) -> Certificate {
+fn bare_server(versions: Versions, mtu: usize, certificate: &Certificate) -> dimpl::Dtls {
+    let config =
+        dimpl::Config::builder().mtu(mtu).max_queue_tx(200).use_server_cookie(false).build().unwrap();
+    let certificate = dimpl::DtlsCertificate {
+        certificate: certificate.der().to_vec(),
+        private_key: certificate.private_key_der().to_vec(),
+    };
+    let make = if versions == Versions::Dtls12 { dimpl::Dtls::new_12 } else { dimpl::Dtls::new_13 };
+    make(Arc::new(config), certificate, EPOCH.to_std(start()))
+}
+
+/// Ours must fit a flight, or the library would panic: at the limit it connects, one past it is refused.
+#[test]
+fn our_certificate_must_fit_a_flight() {
+    let shortest = certificate_of(0).der().len();
+    for versions in VERSIONS {
+        for mtu in (MIN_MTU..=MAX_MTU).step_by(97).chain([MAX_MTU]) {
+            let mut too_long = server_config().with_mtu(mtu);
+            too_long.certificate = Arc::new(certificate_of(10_000));
+            let refused = Endpoint::new(too_long, start(), &Seed::new([0; 32]));
+            let Err(ConfigError::CertificateTooLong { max }) = refused else { panic!("{refused:?}") };
+            let filler = (max - shortest).saturating_sub(14);
+            let certificate = Arc::new(certificate_of(filler));
+            let len = certificate.der().len();
+            assert!(len <= max && len + 30 > max, "{len} of {max}, shortest {shortest}");
+            for cookie in [false, true] {
+                let mut client = client_config().with_versions(versions).with_mtu(mtu);
+                client.remote_fingerprints = is(&certificate);
+                client.certificate = certificate.clone();
+                let mut server = server_config().with_mtu(mtu).with_cookie(cookie);
+                server.remote_fingerprints = is(&certificate);
+                server.certificate = certificate.clone();
+                let mut pair = Pair::new(client, server);
+                let done = pair.run_until(ms(2_000), &mut clean, Pair::both_connected);
+                assert!(done, "{versions:?} {mtu}: {:?} {:?}", pair.client.events, pair.server.events);
+            }
+        }
+    }
+}
+fn certificate_of(filler: usize) -> Certificate {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let mut params = rcgen::CertificateParams::default();
-    let filler = rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![4; len]);
+    let filler = rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![4; filler]);
     params.custom_extensions.push(filler);
     let der = params.self_signed(&key).unwrap().der().to_vec();
     Certificate::from_der(der, key.serialize_der()).unwrap()

@@ -37,8 +37,7 @@ fn sec_61_random_loss_completes_or_fails_cleanly() {
         for seed in 0..20 {
             for percent in [10u8, 25, 50] {
                 let mut rng = Seed::new([seed; 32]).fork("loss").into_rng();
-                let mut pair =
-                    Pair::seeded(client_config().with_versions(versions), server_config(), seed);
+                let mut pair = Pair::seeded(client_config().with_versions(versions), server_config(), seed);
                 let done = pair.run_until(
                     ms(40_000),
                     &mut |_, datagram| {
@@ -58,7 +57,11 @@ fn sec_61_random_loss_completes_or_fails_cleanly() {
                         pair.client.events,
                         pair.server.events
                     );
-                    assert_eq!(percent, 50, "{versions:?} {seed}: {:?} {:?}", pair.client.events, pair.server.events);
+                    assert_eq!(
+                        percent, 50,
+                        "{versions:?} {seed}: {:?} {:?}",
+                        pair.client.events, pair.server.events
+                    );
                     failed += 1;
                 }
             }
@@ -75,10 +78,8 @@ fn sec_61_duplicated_and_reordered_flights() {
         connects("twice", pair, &mut |_, datagram| vec![datagram.clone(), datagram]);
         let mut held = None;
         let mut turn = 0;
-        let pair = Pair::new(
-            client_config().with_versions(versions).with_mtu(300),
-            server_config().with_mtu(300),
-        );
+        let pair =
+            Pair::new(client_config().with_versions(versions).with_mtu(300), server_config().with_mtu(300));
         connects("swapped", pair, &mut |from, datagram| {
             turn += 1;
             match held.take() {
@@ -133,8 +134,11 @@ fn data_that_overtakes_the_handshake_is_kept() {
             |pair| if first_is_client { pair.client.connected() } else { pair.server.connected() },
         );
         let now = pair.now;
-        let (first, second) =
-            if first_is_client { (&mut pair.client, &mut pair.server) } else { (&mut pair.server, &mut pair.client) };
+        let (first, second) = if first_is_client {
+            (&mut pair.client, &mut pair.server)
+        } else {
+            (&mut pair.server, &mut pair.client)
+        };
         let records: Vec<_> = [b"one", b"two"].map(|data| first.record(now, data)).into();
         for record in &records {
             let _ = second.receive(now, record);

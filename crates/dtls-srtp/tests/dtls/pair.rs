@@ -6,43 +6,45 @@ use std::time::Duration;
 use ginnel_core::{Buffer, Epoch, Handled, Instant, Packet, Seed};
 use ginnel_dtls_srtp::dtls::{Certificate, Endpoint, EndpointConfig, Event, Fingerprint, HashFunction, Role};
 
-pub static CLIENT: LazyLock<Arc<Certificate>> = LazyLock::new(|| Arc::new(Certificate::generate().unwrap()));
-pub static SERVER: LazyLock<Arc<Certificate>> = LazyLock::new(|| Arc::new(Certificate::generate().unwrap()));
-pub static EPOCH: LazyLock<Epoch> = LazyLock::new(Epoch::start);
+pub(crate) static CLIENT: LazyLock<Arc<Certificate>> =
+    LazyLock::new(|| Arc::new(Certificate::generate().unwrap()));
+pub(crate) static SERVER: LazyLock<Arc<Certificate>> =
+    LazyLock::new(|| Arc::new(Certificate::generate().unwrap()));
+pub(crate) static EPOCH: LazyLock<Epoch> = LazyLock::new(Epoch::start);
 
-pub const fn ms(ms: u64) -> Duration {
+pub(crate) const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
-pub fn is(certificate: &Certificate) -> Vec<Fingerprint> {
+pub(crate) fn is(certificate: &Certificate) -> Vec<Fingerprint> {
     vec![certificate.fingerprint(HashFunction::Sha256)]
 }
-pub fn client_config() -> EndpointConfig {
+pub(crate) fn client_config() -> EndpointConfig {
     EndpointConfig::new(CLIENT.clone(), Role::Client, is(&SERVER), *EPOCH)
 }
-pub fn server_config() -> EndpointConfig {
+pub(crate) fn server_config() -> EndpointConfig {
     EndpointConfig::new(SERVER.clone(), Role::Server, is(&CLIENT), *EPOCH)
 }
 /// Some time in the life of the program.
-pub fn start() -> Instant {
+pub(crate) fn start() -> Instant {
     Instant::EPOCH + Duration::from_secs(60)
 }
 
 /// One endpoint and what came of it.
-pub struct Side {
-    pub endpoint: Endpoint,
-    pub events: Vec<Event>,
-    pub data: Vec<Vec<u8>>,
-    pub sent: Vec<Vec<u8>>,
+pub(crate) struct Side {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) events: Vec<Event>,
+    pub(crate) data: Vec<Vec<u8>>,
+    pub(crate) sent: Vec<Vec<u8>>,
 }
 impl Side {
     fn new(config: EndpointConfig, seed: u8) -> Self {
         let endpoint = Endpoint::new(config, start(), &Seed::new([seed; 32])).unwrap();
         Self { endpoint, events: Vec::new(), data: Vec::new(), sent: Vec::new() }
     }
-    pub fn connected(&self) -> bool {
+    pub(crate) fn connected(&self) -> bool {
         self.events.iter().any(|event| matches!(event, Event::Connected { .. }))
     }
-    pub fn receive(&mut self, now: Instant, datagram: &[u8]) -> Handled {
+    pub(crate) fn receive(&mut self, now: Instant, datagram: &[u8]) -> Handled {
         let mut buf: Buffer = [0; 2048];
         let mut large = vec![0; 70_000];
         let mut packet = if datagram.len() > 1900 {
@@ -63,7 +65,7 @@ impl Side {
         handled
     }
     /// The record in which `data` goes out.
-    pub fn record(&mut self, now: Instant, data: &[u8]) -> Vec<u8> {
+    pub(crate) fn record(&mut self, now: Instant, data: &[u8]) -> Vec<u8> {
         let mut buf: Buffer = [0; 2048];
         let mut packet = Packet::empty(&mut buf);
         packet.append(data).unwrap();
@@ -71,7 +73,7 @@ impl Side {
         packet.bytes().to_vec()
     }
     /// Rule 1: transmits, events, and the timer while it is due.
-    pub fn settle(&mut self, now: Instant) -> Vec<Vec<u8>> {
+    pub(crate) fn settle(&mut self, now: Instant) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         for _ in 0..100 {
             let mut buf: Buffer = [0; 2048];
@@ -96,25 +98,25 @@ impl Side {
 
 /// From which side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub(crate) enum From {
     Client,
     Server,
 }
 /// What becomes of a datagram: nothing, itself, others.
-pub type Link<'a> = dyn FnMut(From, Vec<u8>) -> Vec<Vec<u8>> + 'a;
+pub(crate) type Link<'a> = dyn FnMut(From, Vec<u8>) -> Vec<Vec<u8>> + 'a;
 
-pub struct Pair {
-    pub now: Instant,
-    pub client: Side,
-    pub server: Side,
+pub(crate) struct Pair {
+    pub(crate) now: Instant,
+    pub(crate) client: Side,
+    pub(crate) server: Side,
     latency: Duration,
     wire: Vec<(Instant, From, Vec<u8>)>,
 }
 impl Pair {
-    pub fn new(client: EndpointConfig, server: EndpointConfig) -> Self {
+    pub(crate) fn new(client: EndpointConfig, server: EndpointConfig) -> Self {
         Self::seeded(client, server, 1)
     }
-    pub fn seeded(client: EndpointConfig, server: EndpointConfig, seed: u8) -> Self {
+    pub(crate) fn seeded(client: EndpointConfig, server: EndpointConfig, seed: u8) -> Self {
         Self {
             now: start(),
             client: Side::new(client, seed),
@@ -123,27 +125,31 @@ impl Pair {
             wire: Vec::new(),
         }
     }
-    pub fn connected() -> Self {
+    pub(crate) fn connected() -> Self {
         let mut pair = Self::new(client_config(), server_config());
         pair.run(ms(2_000), &mut clean);
         assert!(pair.both_connected(), "{:?} {:?}", pair.client.events, pair.server.events);
         pair
     }
-    pub fn both_connected(&self) -> bool {
+    pub(crate) fn both_connected(&self) -> bool {
         self.client.connected() && self.server.connected()
     }
     /// Runs for `span`, and whatever still flies is kept.
-    pub fn run(&mut self, span: Duration, link: &mut Link<'_>) {
+    pub(crate) fn run(&mut self, span: Duration, link: &mut Link<'_>) {
         self.run_until(span, link, |_| false);
     }
     /// Runs until `done` or for `span`; true if `done`.
-    pub fn run_until(&mut self, span: Duration, link: &mut Link<'_>, done: impl Fn(&Self) -> bool) -> bool {
+    pub(crate) fn run_until(
+        &mut self,
+        span: Duration,
+        link: &mut Link<'_>,
+        done: impl Fn(&Self) -> bool,
+    ) -> bool {
         let deadline = self.now + span;
         loop {
-            for (from, out) in [
-                (From::Client, self.client.settle(self.now)),
-                (From::Server, self.server.settle(self.now)),
-            ] {
+            for (from, out) in
+                [(From::Client, self.client.settle(self.now)), (From::Server, self.server.settle(self.now))]
+            {
                 for datagram in out.into_iter().flat_map(|datagram| link(from, datagram)) {
                     self.wire.push((self.now + self.latency, from, datagram));
                 }
@@ -169,7 +175,7 @@ impl Pair {
         }
     }
     /// Data in both directions over a clean link.
-    pub fn exchange(&mut self) {
+    pub(crate) fn exchange(&mut self) {
         let to_server = self.client.record(self.now, b"to the server");
         let to_client = self.server.record(self.now, b"to the client");
         assert_eq!(self.server.receive(self.now, &to_server), Handled::Data(()));
@@ -178,6 +184,6 @@ impl Pair {
         assert_eq!(self.client.data.last().unwrap(), b"to the client");
     }
 }
-pub fn clean(_: From, datagram: Vec<u8>) -> Vec<Vec<u8>> {
+pub(crate) fn clean(_: From, datagram: Vec<u8>) -> Vec<Vec<u8>> {
     vec![datagram]
 }

@@ -3,7 +3,7 @@
 use super::pair::*;
 use ginnel_core::{Buffer, Handled, Instant, Packet, Seed};
 use ginnel_dtls_srtp::dtls::{CloseReason, EndpointConfig, FailureReason, SendError};
-use ginnel_dtls_srtp::srtp::{ProtectError, Profile};
+use ginnel_dtls_srtp::srtp::{Profile, ProtectError};
 use ginnel_dtls_srtp::{Event, Kind, MediaError, Session, SessionConfig};
 
 fn session(config: EndpointConfig, seed: u8) -> Session {

@@ -27,7 +27,11 @@ fn every_pair_of_versions() {
                 pair.run_until(ms(60_000), &mut clean, Pair::both_connected);
                 let Some(version) = expected(client, server) else {
                     assert!(!pair.client.connected() && !pair.server.connected(), "{what}");
-                    assert!(matches!(pair.client.events[..], [Event::Failed(_)]), "{what}: {:?}", pair.client.events);
+                    assert!(
+                        matches!(pair.client.events[..], [Event::Failed(_)]),
+                        "{what}: {:?}",
+                        pair.client.events
+                    );
                     continue;
                 };
                 let event = Event::Connected { version, profile: Some(Profile::AeadAes256Gcm) };

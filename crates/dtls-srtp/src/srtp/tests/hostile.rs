@@ -10,10 +10,9 @@ use crate::srtp::{ReceiverStats, Rejected};
 fn sec_62_any_changed_octet_is_refused() {
     for profile in Profile::ALL {
         let (mut sender, mut receiver) = pair(profile, Config::default());
-        for (rtcp_too, good) in [
-            (false, protect_rtp(&mut sender, &rtp(7, 1))),
-            (true, protect_rtcp(&mut sender, &rtcp(7))),
-        ] {
+        for (rtcp_too, good) in
+            [(false, protect_rtp(&mut sender, &rtp(7, 1))), (true, protect_rtcp(&mut sender, &rtcp(7)))]
+        {
             for i in 0..good.len() {
                 let mut bad = good.clone();
                 bad[i] ^= 0x80;
@@ -42,14 +41,20 @@ fn sec_62_bad_packets_do_not_end_the_call() {
                 octets
             };
             assert_eq!(unprotect_rtp(&mut receiver, &forged_index(7)), Err(Rejected::BadTag));
-            assert_eq!(unprotect_rtp(&mut receiver, &forged_index(1_000 + u32::from(n))), Err(Rejected::BadTag));
+            assert_eq!(
+                unprotect_rtp(&mut receiver, &forged_index(1_000 + u32::from(n))),
+                Err(Rejected::BadTag)
+            );
             let mut forged = rtcp(7);
             forged.extend([0x80 | n as u8; 20]);
             assert_eq!(unprotect_rtcp(&mut receiver, &forged), Err(Rejected::BadTag));
         }
         let expected = ReceiverStats { rtp: 1, bad_tag: 300, rtp_sources: 1, ..ReceiverStats::default() };
         assert_eq!(receiver.stats(), expected);
-        assert!(unprotect_rtp(&mut receiver, &protect_rtp(&mut sender, &rtp(7, 2))).is_ok(), "the ROC has not moved");
+        assert!(
+            unprotect_rtp(&mut receiver, &protect_rtp(&mut sender, &rtp(7, 2))).is_ok(),
+            "the ROC has not moved"
+        );
     }
 }
 
@@ -104,7 +109,10 @@ fn sec_62_headers_past_the_end() {
         assert_eq!(unprotect_rtp(&mut receiver, &tagged), Err(Rejected::Malformed));
     }
     let mut buf = BUFFER;
-    assert_eq!(sender.protect_rtcp(&mut packet(&mut buf, &[0x80; 7])), Err(super::super::ProtectError::NotRtp));
+    assert_eq!(
+        sender.protect_rtcp(&mut packet(&mut buf, &[0x80; 7])),
+        Err(super::super::ProtectError::NotRtp)
+    );
 }
 
 /// CSRCs and an extension that do fit stay in the clear, and come back.

@@ -118,7 +118,10 @@ fn sec_63_index_exhaustion() {
     let mut next = packet(&mut buf, &rtp(7, 0));
     assert_eq!(sender.protect_rtp(&mut next), Err(ProtectError::KeyExhausted));
     assert_eq!(next.bytes(), rtp(7, 0), "refused packets are untouched");
-    assert_eq!(receiver.unprotect_rtp(&mut packet(&mut BUFFER.clone(), &protected_like(0))), Err(Rejected::OutOfReach));
+    assert_eq!(
+        receiver.unprotect_rtp(&mut packet(&mut BUFFER.clone(), &protected_like(0))),
+        Err(Rejected::OutOfReach)
+    );
 }
 fn protected_like(seq: u16) -> Vec<u8> {
     let mut octets = rtp(7, seq);
@@ -182,7 +185,8 @@ fn room_is_checked_before_anything_changes() {
             let mut buf = vec![0; ginnel_core::HEADROOM + ginnel_core::ANSWER + 64];
             let end = buf.len();
             // The packet fills the buffer, but for `spare` octets in front.
-            let content: Vec<_> = octets.iter().copied().chain(core::iter::repeat(1)).take(end - spare).collect();
+            let content: Vec<_> =
+                octets.iter().copied().chain(core::iter::repeat(1)).take(end - spare).collect();
             buf[spare..].copy_from_slice(&content);
             let mut full = Packet::received(&mut buf, spare..end).unwrap();
             let result =
@@ -192,7 +196,10 @@ fn room_is_checked_before_anything_changes() {
         }
     }
     assert_eq!(sender.stats(), crate::srtp::SenderStats::default());
-    assert!(unprotect_rtp(&mut receiver, &protect_rtp(&mut sender, &rtp(7, 1))).is_ok(), "the index is still free");
+    assert!(
+        unprotect_rtp(&mut receiver, &protect_rtp(&mut sender, &rtp(7, 1))).is_ok(),
+        "the index is still free"
+    );
 }
 
 /// One source at the bound is served, one past it is refused, and the others go on.
