@@ -279,15 +279,21 @@ impl Agent {
         let valid = self.valid_pair(id, mapped);
         let local = self.mapped_local(base, mapped);
         let Some(pair) = self.session.checklist.get_mut(id) else { return };
-        let superseded = pair.check().filter(|current| current.transaction != check.transaction).copied();
         pair.rtt = check.round_trip(now).or(pair.rtt);
-        pair.state = pair.state.succeed();
         let (foundation, wanted) = (pair.foundation, pair.nomination);
-        if let Some(current) = superseded {
+        let superseded = pair.check().filter(|current| current.transaction != check.transaction).copied();
+        // A late answer to an earlier check must not end the one that nominates.
+        let nominating = superseded.is_some_and(|current| current.nominating);
+        if !nominating {
+            pair.state = pair.state.succeed();
+        }
+        if let Some(current) = superseded.filter(|_| !nominating) {
             self.session.linger(now, id, current);
         }
         if let Some(pair) = self.session.checklist.get_mut(valid) {
-            pair.state = pair.state.succeed();
+            if valid != id {
+                pair.state = pair.state.succeed();
+            }
             pair.validate(now, local);
         }
         self.session.checklist.unfreeze(foundation);
