@@ -55,7 +55,7 @@ pub fn run(data: &[u8]) {
         let (chunks, next) = after.split_at(length);
         rest = next;
         if length == 0 {
-            now = now + Duration::from_millis(200);
+            now += Duration::from_millis(200);
             end.handle_timeout(now);
         } else {
             let tag = if chunks.first() == Some(&kind::INIT) { 0 } else { tag };

@@ -6,6 +6,8 @@ mod dcep;
 #[doc(hidden)]
 pub mod fuzz;
 mod sctp;
+#[cfg(test)]
+mod tests;
 
 pub use association::{
     Association, AssociationConfig, ChannelCloseReason, ChannelConfig, ChannelId, CloseReason, DEFAULT_MTU,

@@ -228,7 +228,7 @@ fn an_idle_reader_holds_the_sender_back_and_loses_nothing() {
                 let _ = pair.ends[to].handle_input(pair.now, &mut packet);
             }
         }
-        pair.now = pair.now + ms(20);
+        pair.now += ms(20);
         let now = pair.now;
         pair.ends.iter_mut().for_each(|end| end.handle_timeout(now));
     }

@@ -19,9 +19,6 @@ use ginnel_core::{Handled, Instant, Packet, Seed, Wake};
 use sending::Deferred;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// RFC 8831 section 6.2 negotiates at most 65,535 streams, so 65,534 is the last identifier.
-const STREAM_IDS: u16 = 65_535;
-
 /// One SCTP association over one DTLS connection, with its data channels (RFC 8831, RFC 8832).
 ///
 /// It is a *session*: it rides on another's path, and has the verbs of
@@ -263,8 +260,8 @@ impl Association {
     pub fn open(&mut self, now: Instant, config: ChannelConfig) -> Result<ChannelId, OpenError> {
         let id = self.check_open(&config)?;
         self.role_fixed |= config.negotiated.is_none();
-        if let (None, pair) = (config.negotiated, id / 2) {
-            self.next_pair = pair + 1;
+        if config.negotiated.is_none() {
+            self.next_pair = id / 2 + 1;
         }
         self.channels.insert(id, Channel::new(config, Opener::Local, ChannelState::Opening));
         self.session.stats.channels_opened += 1;
@@ -318,7 +315,7 @@ impl Association {
         self.absorb(now);
     }
     /// Ends the association: what was sent is delivered, then the peer is told, then [`Event::Closed`] is said. After
-    /// `shutdown_guard` it is aborted instead.
+    /// `shutdown_guard` it is aborted instead. An association that is not up yet has delivered nothing, and ends at once.
     pub fn close(&mut self, now: Instant) {
         if matches!(self.state, State::Connecting | State::Connected) {
             self.state = State::Closing;
@@ -348,5 +345,3 @@ impl Association {
         self.session.stats
     }
 }
-#[cfg(test)]
-mod tests;

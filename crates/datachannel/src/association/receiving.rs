@@ -22,8 +22,8 @@ impl Association {
         self.read();
         self.refresh_buffered();
         self.issue_resets();
-        // What remains unread would be lost with the association: it is read first.
-        let idle = self.active.is_empty() && self.buffered == 0;
+        // What is acknowledged but unread would be lost with the association: it is read first.
+        let idle = self.active.is_empty() && self.buffered == 0 && self.readable.is_empty();
         if self.state == State::Closing && idle && self.session.has_plane() {
             self.session.drained(now);
         }

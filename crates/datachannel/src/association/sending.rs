@@ -1,8 +1,7 @@
 //! Opening, sending and what is buffered.
 
 use super::{
-    Association, Channel, ChannelConfig, ChannelState, MessageKind, OpenError, Reliability, STREAM_IDS,
-    SendError, State,
+    Association, Channel, ChannelConfig, ChannelState, MessageKind, OpenError, Reliability, SendError, State,
 };
 use crate::{
     association::{ChannelCloseReason, ChannelId, Event},
@@ -34,7 +33,7 @@ impl Association {
         if matches!(config.reliability, Reliability::MaxLifetime(d) if d.as_millis() > u128::from(u32::MAX)) {
             return Err(OpenError::LifetimeTooLong);
         }
-        let streams = self.session.stream_limit().min(STREAM_IDS);
+        let streams = self.session.stream_limit();
         if let Some(id) = config.negotiated {
             return match id {
                 id if id >= streams => Err(OpenError::StreamIdInvalid(id)),

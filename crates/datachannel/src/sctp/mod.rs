@@ -34,7 +34,7 @@ pub(crate) use library::{DataPlane, Happening, Loss, Ppid};
 
 /// Packets of the handshake and the shutdown that wait to be polled: a flood of INITs meets this bound.
 const CONTROL_PACKETS: usize = 16;
-/// RFC 8831 section 6.2: streams to announce in both directions.
+/// RFC 8831 section 6.2: streams to announce in both directions. So 65,534 is the last identifier.
 const STREAMS: u16 = 65_535;
 
 /// RFC 9260 section 4.
