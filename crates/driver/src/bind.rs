@@ -112,7 +112,8 @@ fn with_scope(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
 
 /// The number of the interface that has this address.
 fn scope_of(ip: IpAddr) -> io::Result<u32> {
-    let found = up()?.into_iter().find(|interface| interface.ip() == ip).and_then(|interface| interface.index);
+    let found =
+        up()?.into_iter().find(|interface| interface.ip() == ip).and_then(|interface| interface.index);
     found.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
@@ -155,10 +156,8 @@ fn join_v6(socket: &Socket, group: Ipv6Addr) -> io::Result<Vec<Joined>> {
     socket.set_multicast_loop_v6(true)?;
     socket.set_multicast_hops_v6(HOPS)?;
     socket.set_unicast_hops_v6(HOPS)?;
-    let mut indices: Vec<u32> = candidates(|ip| ip.is_ipv6().then_some(()))?
-        .into_iter()
-        .filter_map(|((), index)| index)
-        .collect();
+    let mut indices: Vec<u32> =
+        candidates(|ip| ip.is_ipv6().then_some(()))?.into_iter().filter_map(|((), index)| index).collect();
     indices.sort_unstable();
     indices.dedup();
     indices.retain(|index| socket.join_multicast_v6(&group, *index).is_ok());

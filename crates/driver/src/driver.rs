@@ -96,8 +96,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         let now = self.epoch.now();
         let mut packet = Packet::empty(&mut self.buf);
         assert!(packet.append(payload).is_ok(), "the payload does not fit a packet");
-        let sent = command(&mut self.machine, now, &mut packet)
-            .map(|transmit| self.wire.send(transmit, &packet));
+        let sent =
+            command(&mut self.machine, now, &mut packet).map(|transmit| self.wire.send(transmit, &packet));
         self.settle(now);
         self.wire.flush();
         sent
@@ -213,13 +213,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         any
     }
 
-    fn receive_batch<A: App<M>>(
-        &mut self,
-        local: SocketAddr,
-        count: usize,
-        app: &mut A,
-        budget: &mut usize,
-    ) {
+    fn receive_batch<A: App<M>>(&mut self, local: SocketAddr, count: usize, app: &mut A, budget: &mut usize) {
         let now = self.epoch.now();
         for slot in 0..count {
             let message = self.arena.message(slot);

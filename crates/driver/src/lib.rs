@@ -12,6 +12,7 @@ mod runtime;
 mod stats;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
+#[allow(missing_docs, reason = "tests are read by their names")]
 pub mod testing;
 mod udp;
 mod wire;

@@ -43,11 +43,12 @@ pub trait Socket: Debug {
     /// # Errors
     /// When the runtime is shutting down.
     fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-    /// Does `io`, or says `WouldBlock` without doing it where the runtime knows already that it would. Learns from its outcome.
+    /// Does `io`, or says `WouldBlock` without doing it where the runtime knows already that it would; learns from the outcome.
+    /// A fresh socket can be sent from at once, before the runtime has seen it ready.
     ///
     /// # Errors
     /// Those of `io`, and `WouldBlock`.
-    fn try_io<T>(&self, interest: Interest, io: impl FnOnce() -> io::Result<T>) -> io::Result<T>;
+    fn try_io<T>(&self, interest: Interest, io: impl FnMut() -> io::Result<T>) -> io::Result<T>;
     /// The socket itself.
     fn sock_ref(&self) -> SockRef<'_>;
 }

@@ -70,7 +70,8 @@ impl Udp {
     ) -> io::Result<()> {
         let segment_size = (segment < contents.len()).then_some(segment);
         let transmit = Transmit { destination, ecn: mark(ecn), contents, segment_size, src_ip: None };
-        socket.try_io(Interest::Writable, || self.0.try_send(UdpSockRef::from(&*socket.sock_ref()), &transmit))
+        socket
+            .try_io(Interest::Writable, || self.0.try_send(UdpSockRef::from(&*socket.sock_ref()), &transmit))
     }
 
     /// How many datagrams one call may send. It shrinks to one when the kernel turns out not to know how.
@@ -159,8 +160,13 @@ mod tests {
     #[test]
     fn every_segment_has_room_for_any_answer_and_keeps_off_the_next() {
         let mut arena = Arena::new();
-        let message =
-            Message { remote: "192.0.2.1:1".parse().unwrap(), ecn: Ecn::NotEct, slot: 1, stride: 20, len: 50 };
+        let message = Message {
+            remote: "192.0.2.1:1".parse().unwrap(),
+            ecn: Ecn::NotEct,
+            slot: 1,
+            stride: 20,
+            len: 50,
+        };
         let first = SLOT + ROOM;
         for (offset, octet) in arena.octets[first..first + 50].iter_mut().enumerate() {
             *octet = u8::try_from(offset).unwrap();

@@ -76,6 +76,16 @@ impl Echo {
     pub fn new(ip: impl ToIp, port: u16) -> Self {
         Self { socket: Socket::new(ip.to_ip(), Port::Exact(port)) }
     }
+    /// An echo at any port of this address.
+    #[must_use]
+    pub fn anywhere(ip: impl ToIp) -> Self {
+        Self { socket: Socket::new(ip.to_ip(), Port::Any) }
+    }
+    /// Where its socket is, once it is open.
+    #[must_use]
+    pub fn local(&self) -> Option<SocketAddr> {
+        self.socket.local
+    }
     /// See [`Machine`](ginnel_core::Machine), as for all that follow.
     pub fn handle_input(&mut self, _: Instant, input: &mut Receive<'_>) -> Handled {
         match self.socket.local {

@@ -51,7 +51,7 @@ impl Socket for SmolSocket {
         }
     }
     /// The reactor remembers no readiness: the system call itself says whether it would block.
-    fn try_io<T>(&self, _: Interest, io: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    fn try_io<T>(&self, _: Interest, mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         io()
     }
     fn sock_ref(&self) -> SockRef<'_> {

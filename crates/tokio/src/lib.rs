@@ -54,12 +54,18 @@ impl Socket for TokioSocket {
             Interest::Writable => self.0.poll_send_ready(cx),
         }
     }
-    fn try_io<T>(&self, interest: Interest, io: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        let interest = match interest {
-            Interest::Readable => tokio::io::Interest::READABLE,
-            Interest::Writable => tokio::io::Interest::WRITABLE,
-        };
-        self.0.try_io(interest, io)
+    fn try_io<T>(&self, interest: Interest, mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        match interest {
+            Interest::Readable => self.0.try_io(tokio::io::Interest::READABLE, io),
+            // Until the reactor has seen a fresh socket tokio believes that it would block, so it is asked second. It tries
+            // again itself, so that readiness which came in between is not taken for the stale one.
+            Interest::Writable => match io() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.0.try_io(tokio::io::Interest::WRITABLE, io)
+                }
+                done => done,
+            },
+        }
     }
     fn sock_ref(&self) -> SockRef<'_> {
         SockRef::from(&self.0)

@@ -8,7 +8,7 @@ use ginnel_core::{Instant, Wake};
 use crate::Sim;
 
 /// More than happens at one instant in any simulation but one that goes round in circles.
-const MAX_AT_ONE_INSTANT: usize = 1_000_000;
+const MAX_AT_ONE_INSTANT: usize = 100_000;
 
 impl Sim {
     /// The virtual time. It begins at [`Instant::EPOCH`].

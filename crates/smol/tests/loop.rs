@@ -1,0 +1,5 @@
+//! The loop of `ginnel-driver`, on smol: the same tests as on every runtime.
+
+use ginnel_smol::Smol;
+
+ginnel_driver::loop_tests!(Smol, smol::block_on);
