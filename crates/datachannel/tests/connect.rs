@@ -167,3 +167,9 @@ fn close_before_the_start_is_quiet() {
     assert_eq!(closed(&pair, 0), Some(CloseReason::Local));
     assert!(pair.log.is_empty());
 }
+
+#[test]
+fn an_association_moves_between_threads() {
+    fn is_send<T: Send + 'static>() {}
+    is_send::<Association>();
+}
