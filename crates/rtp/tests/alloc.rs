@@ -49,7 +49,8 @@ fn route() -> Route {
 fn step(forwarder: &mut Forwarder, n: u16, buffer: &mut [u8; 2048]) -> u64 {
     let now = Instant::EPOCH + Duration::from_millis(5) * u32::from(n);
     let mut forwarded = 0;
-    if n % 20 != 7 {
+    // The second of two losses is repaired below, the first one never is.
+    if ![4, 7].contains(&(n % 20)) {
         let mut packet = Packet::empty(buffer);
         packet.append(&[0xbe, 0xde, 0, 1, 0x40, b'0', 0, 0, 1, 2, 3]).unwrap();
         let header =
@@ -97,7 +98,7 @@ fn the_hot_path_allocates_nothing() {
     let before = COUNT.with(Cell::get);
     let forwarded: u64 = (20..2020).map(|n| step(&mut forwarder, n, &mut buffer)).sum();
     let allocated = COUNT.with(Cell::get) - before;
-    assert_eq!(forwarded, 1900 + 200, "the script does what it says");
+    assert_eq!(forwarded, 1800 + 200, "the script does what it says");
     let stats = forwarder.stats();
     assert!(
         stats.nacks_sent > 50 && stats.nacks_passed_on > 50 && stats.keyframes_requested > 5,

@@ -125,9 +125,9 @@ impl World {
                 Happening::SenderTick(n) => self.sender_tick(n),
                 Happening::SenderReports => self.sender_reports(),
                 Happening::ReceiverTick => self.receiver_tick(),
-                Happening::ToForwarder(side, octets) => self.to_forwarder(side, &octets),
-                Happening::ToSender(octets) => self.to_sender(&octets),
-                Happening::ToReceiver(octets) => self.to_receiver(&octets),
+                Happening::ToForwarder(side, octets) => self.at_forwarder(side, &octets),
+                Happening::ToSender(octets) => self.at_sender(&octets),
+                Happening::ToReceiver(octets) => self.at_receiver(&octets),
                 Happening::Wake => {}
             }
             self.settle();
@@ -172,7 +172,7 @@ impl World {
         self.after(Duration::from_millis(700), Happening::SenderReports);
     }
 
-    fn to_sender(&mut self, octets: &[u8]) {
+    fn at_sender(&mut self, octets: &[u8]) {
         for packet in Compound::parse(octets).unwrap().packets() {
             match packet.unwrap() {
                 Rtcp::Nack(nack) => {
@@ -214,7 +214,7 @@ impl World {
         self.send(Happening::ToForwarder(Side::Sender, octets));
     }
 
-    fn to_forwarder(&mut self, side: Side, octets: &[u8]) {
+    fn at_forwarder(&mut self, side: Side, octets: &[u8]) {
         let mut buffer = [0; 2048];
         let mut packet = received(&mut buffer, octets);
         // RFC 5761 section 4: RTCP has these packet types.
@@ -226,7 +226,7 @@ impl World {
         }
     }
 
-    fn to_receiver(&mut self, octets: &[u8]) {
+    fn at_receiver(&mut self, octets: &[u8]) {
         self.log.extend_from_slice(octets);
         if (192..=223).contains(&octets[1]) {
             for packet in Compound::parse(octets).unwrap().packets() {

@@ -48,6 +48,15 @@ fn reports_there_and_back() {
 }
 
 #[test]
+fn what_a_profile_adds_to_a_report_is_ignored() {
+    let mut octets = written(|writer| writer.receiver_report(3, [block(1)]));
+    octets.extend([1, 2, 3, 4]);
+    octets[3] += 1;
+    let Ok(Rtcp::ReceiverReport(report)) = only(&octets) else { panic!() };
+    assert!(report.blocks().eq([block(1)]));
+}
+
+#[test]
 fn a_sender_report_by_hand() {
     // RFC 3550 section 6.4.1, octet by octet.
     let octets = written(|writer| writer.sender_report(0x0a0b_0c0d, INFO, [block(7)]));
