@@ -72,7 +72,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         poll_fn(|cx| self.poll(cx, app)).await;
     }
 
-    /// Gives the machine a command, and settles. Events that this causes are for the next [`run`](Self::run).
+    /// Gives the machine a command, and settles. Events that this causes wait for the next [`run`](Self::run), so let that not be
+    /// long.
     pub fn with<T>(&mut self, command: impl FnOnce(&mut M, Instant) -> T) -> T {
         let now = self.epoch.now();
         let answer = command(&mut self.machine, now);

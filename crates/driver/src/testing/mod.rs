@@ -7,7 +7,7 @@ mod storm;
 
 use std::{
     future::{Future, poll_fn},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     pin::pin,
     task::Poll,
     time::Duration,
@@ -30,6 +30,7 @@ macro_rules! loop_tests {
     ($runtime:expr, $block_on:expr) => {
         $crate::loop_tests!(@ $runtime, $block_on;
             pings_come_back_in_their_time
+            pings_come_back_over_ipv6
             dropping_the_loop_loses_nothing
             user_data_is_sent_at_once
             what_cannot_be_bound_is_refused
@@ -138,6 +139,24 @@ pub async fn pings_come_back_in_their_time<R: Runtime + Clone>(runtime: R) {
     assert_eq!((ping.stats().sent, ping.stats().received), (20, 20));
     assert_eq!(ping.locals().count(), 0, "a closed machine has given its socket back");
     assert_eq!(echo.locals().collect::<Vec<_>>(), [target]);
+}
+
+pub async fn pings_come_back_over_ipv6<R: Runtime + Clone>(runtime: R) {
+    let mut echo = Driver::new(runtime.clone(), Epoch::start(), Echo::anywhere(Ipv6Addr::LOCALHOST));
+    echo.with(|_, _| ());
+    let (mut app, mut echoes) = (Keep::new(3), Keep::new(0));
+    let Some(target) = echo.machine().local() else {
+        // This machine has no IPv6: then that is what it is told.
+        echo.with(|echo, now| echo.close(now));
+        patiently(&runtime, echo.run(&mut echoes)).await;
+        assert!(matches!(echoes.events[..], [Event::Refused(_), Event::Closed]), "{:?}", echoes.events);
+        return;
+    };
+    let ping = Ping::new(Ipv6Addr::LOCALHOST, target, 3, Duration::ZERO);
+    let mut ping = Driver::new(runtime.clone(), Epoch::start(), ping);
+    assert_eq!(patiently(&runtime, race(ping.run(&mut app), echo.run(&mut echoes))).await, Ok(()));
+    let [Event::Opened(local), Event::Closed] = app.events[..] else { panic!("{:?}", app.events) };
+    assert_eq!(app.data, [0, 1, 2].map(|number| (number, Path::udp(local, target), 4)));
 }
 
 pub async fn dropping_the_loop_loses_nothing<R: Runtime + Clone>(runtime: R) {

@@ -196,3 +196,19 @@ fn user_data_is_sent_from_where_the_command_says() {
     assert_eq!(p.sim.send(p.ping, b"x", |_, _, _| Err("not now")), Err("not now"));
     assert_eq!(p.sim.stats().sent, 2);
 }
+
+#[test]
+fn congestion_marks_cross_with_their_datagrams() {
+    let mut p = pair(1, Link::new(ms(5)), 0, ms(1));
+    let other = p.sim.add(p.right, Ping::new("192.0.2.2", addr("192.0.2.1:9"), 0, ms(1)));
+    let [from, to] = [p.ping, other].map(|node| p.sim.get(node).local().unwrap());
+    let marks =
+        [ginnel_core::Ecn::NotEct, ginnel_core::Ecn::Ect0, ginnel_core::Ecn::Ect1, ginnel_core::Ecn::Ce];
+    for ecn in marks {
+        let mut transmit = Transmit::to(Path::udp(from, to));
+        transmit.ecn = ecn;
+        p.sim.send(p.ping, &[0; 4], |_, _, _| Ok::<_, ()>(transmit)).unwrap();
+    }
+    p.sim.run_for(ms(5));
+    assert_eq!(p.sim.data(other).iter().map(|received| received.ecn).collect::<Vec<_>>(), marks);
+}

@@ -1,0 +1,175 @@
+//! The loop, polled by hand over real sockets whose readiness the test decides.
+
+use std::{
+    future::Future as _,
+    io,
+    net::{IpAddr, Ipv4Addr, UdpSocket},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use ginnel_core::{Ecn, Epoch, Instant, Path, Receive, Transmit};
+use ginnel_driver::{App, Driver, Interest, Runtime, SockRef, Socket, Timer};
+use ginnel_netsim::toy::{Event, Ping};
+
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A runtime whose sockets take nothing while it is full, and whose timers never fire.
+#[derive(Clone, Debug, Default)]
+struct Hand {
+    full: Arc<AtomicBool>,
+}
+#[derive(Debug)]
+struct HandSocket(UdpSocket, Arc<AtomicBool>);
+#[derive(Debug)]
+struct HandTimer;
+
+impl Runtime for Hand {
+    type Socket = HandSocket;
+    type Timer = HandTimer;
+    fn wrap(&self, socket: UdpSocket) -> io::Result<HandSocket> {
+        Ok(HandSocket(socket, Arc::clone(&self.full)))
+    }
+    fn timer(&self) -> HandTimer {
+        HandTimer
+    }
+}
+impl HandSocket {
+    fn is_full(&self, interest: Interest) -> bool {
+        interest == Interest::Writable && self.1.load(Ordering::Relaxed)
+    }
+}
+impl Socket for HandSocket {
+    fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if interest == Interest::Readable {
+            cx.waker().wake_by_ref(); // look again at the next poll
+            return Poll::Pending;
+        }
+        if self.is_full(interest) { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+    fn try_io<T>(&self, interest: Interest, mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        if self.is_full(interest) { Err(io::ErrorKind::WouldBlock.into()) } else { io() }
+    }
+    fn sock_ref(&self) -> SockRef<'_> {
+        SockRef::from(&self.0)
+    }
+}
+impl Timer for HandTimer {
+    fn reset(&mut self, _: std::time::Instant) {}
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+/// What came, and how it was marked.
+#[derive(Default)]
+struct Seen(Vec<(u32, Ecn)>);
+impl App<Ping> for Seen {
+    fn event(&mut self, _: Instant, _: &mut Ping, _: Event) {}
+    fn data(&mut self, _: Instant, _: &mut Ping, number: u32, input: &mut Receive<'_>) -> Option<Transmit> {
+        self.0.push((number, input.ecn));
+        None
+    }
+}
+
+fn poll(driver: &mut Driver<Hand, Ping>, app: &mut Seen) -> Poll<()> {
+    pin!(driver.run(app)).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A pinger at rest.
+fn ping(hand: &Hand, to: std::net::SocketAddr) -> Driver<Hand, Ping> {
+    let machine = Ping::new(LOCALHOST, to, 0, Duration::ZERO).with_size(100);
+    let mut driver = Driver::new(hand.clone(), Epoch::start(), machine);
+    driver.with(|_, _| ());
+    driver
+}
+
+/// The numbers in what has come to a socket of the standard library.
+fn numbers(socket: &UdpSocket) -> Vec<u32> {
+    let mut buf = [0; 2_048];
+    let mut numbers = Vec::new();
+    while let Ok(len) = socket.recv(&mut buf) {
+        assert!(len >= 4);
+        numbers.push(u32::from_be_bytes([buf[0], buf[1], buf[2], buf[3]]));
+    }
+    numbers
+}
+
+#[test]
+fn what_the_system_has_no_room_for_waits_and_comes_in_order() {
+    const COUNT: u32 = 100;
+    let hand = Hand::default();
+    let receiver = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    receiver.set_nonblocking(true).unwrap();
+    let target = receiver.local_addr().unwrap();
+    let (mut driver, mut app) = (ping(&hand, target), Seen::default());
+    let path = Path::udp(driver.machine().local().unwrap(), target);
+
+    hand.full.store(true, Ordering::Relaxed);
+    driver.with(|ping, now| ping.ping(now, COUNT));
+    assert!(poll(&mut driver, &mut app).is_pending());
+    let stats = driver.stats();
+    assert_eq!((stats.sent, stats.blocked, stats.dropped), (0, 1, 0));
+    assert!(numbers(&receiver).is_empty());
+
+    // User data cannot wait in the machine: there is room for more of the same kind, and none for another.
+    let mut send = |octets: &[u8]| driver.send(octets, |_, _, _| Ok::<_, ()>(Transmit::to(path)));
+    let mut datagram = [0; 100];
+    datagram[..4].copy_from_slice(&1_000_u32.to_be_bytes());
+    assert_eq!((send(&datagram), send(&[9; 101])), (Ok(()), Ok(())));
+    assert_eq!(driver.stats().dropped, 1);
+    assert!(poll(&mut driver, &mut app).is_pending());
+    assert_eq!((driver.stats().sent, driver.stats().blocked), (0, 1), "nothing more is asked of the machine");
+
+    hand.full.store(false, Ordering::Relaxed);
+    assert!(poll(&mut driver, &mut app).is_pending());
+    let came = numbers(&receiver);
+    let (user, pings): (Vec<_>, Vec<_>) = came.iter().copied().partition(|number| *number == 1_000);
+    assert_eq!((user.len(), pings), (1, (0..COUNT).collect()));
+    assert_eq!((driver.stats().sent, driver.stats().dropped), (u64::from(COUNT) + 1, 1));
+}
+
+#[test]
+fn a_closed_machine_is_driven_until_its_last_words_are_out() {
+    let hand = Hand::default();
+    let receiver = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    receiver.set_nonblocking(true).unwrap();
+    let (mut driver, mut app) = (ping(&hand, receiver.local_addr().unwrap()), Seen::default());
+    driver.with(|ping, now| {
+        ping.ping(now, 3);
+    });
+    driver.with(|ping, now| ping.close(now));
+    assert_eq!(poll(&mut driver, &mut app), Poll::Ready(()));
+    assert_eq!(numbers(&receiver), [0, 1, 2]);
+    assert_eq!(driver.locals().count(), 0);
+}
+
+#[test]
+fn congestion_marks_cross_with_their_datagrams() {
+    let hand = Hand::default();
+    let nowhere = "127.0.0.1:9".parse().unwrap();
+    let (mut left, mut right) = (ping(&hand, nowhere), ping(&hand, nowhere));
+    let path = Path::udp(left.machine().local().unwrap(), right.machine().local().unwrap());
+    let marks = [Ecn::NotEct, Ecn::Ect0, Ecn::Ect1, Ecn::Ce];
+    for (number, ecn) in (0_u32..).zip(marks) {
+        let mut transmit = Transmit::to(path);
+        transmit.ecn = ecn;
+        left.send(&number.to_be_bytes(), |_, _, _| Ok::<_, ()>(transmit)).unwrap();
+    }
+    let mut app = Seen::default();
+    assert!(poll(&mut right, &mut app).is_pending());
+    assert_eq!(app.0, (0..).zip(marks).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_loop_can_be_sent_to_another_thread() {
+    fn assert_send<T: Send>(_: &T) {}
+    let mut driver = ping(&Hand::default(), "127.0.0.1:9".parse().unwrap());
+    let mut app = Seen::default();
+    assert_send(&driver.run(&mut app));
+}
