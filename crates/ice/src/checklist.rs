@@ -89,7 +89,10 @@ impl Checklist {
     }
     /// The highest of those that `wanted` picks.
     pub(crate) fn best(&self, wanted: impl Fn(&Pair) -> bool) -> Option<&Pair> {
-        self.pairs.iter().filter(|pair| wanted(pair)).max_by_key(|pair| (pair.priority, core::cmp::Reverse(pair.id)))
+        self.pairs
+            .iter()
+            .filter(|pair| wanted(pair))
+            .max_by_key(|pair| (pair.priority, core::cmp::Reverse(pair.id)))
     }
 
     /// RFC 8838 section 12: pairs that come while checks run. Where all come at once, the states are those of RFC 8445
@@ -133,7 +136,12 @@ impl Checklist {
         let failed = |pair: &&Pair| matches!(pair.state, PairState::Failed(_) | PairState::Retired);
         let idle = |pair: &&Pair| matches!(pair.state, PairState::Frozen | PairState::Waiting);
         let victim = self.pairs.iter().filter(|pair| !pair.is_valid()).find(failed).or_else(|| {
-            let worst = self.pairs.iter().filter(|pair| !pair.is_valid()).filter(idle).min_by_key(|pair| pair.priority);
+            let worst = self
+                .pairs
+                .iter()
+                .filter(|pair| !pair.is_valid())
+                .filter(idle)
+                .min_by_key(|pair| pair.priority);
             worst.filter(|worst| worst.priority < priority)
         });
         let Some(victim) = victim.map(|pair| pair.id) else { return false };
@@ -174,7 +182,8 @@ impl Checklist {
     }
     /// Whether there is an ordinary check to send, now or after unfreezing.
     fn has_ordinary(&self) -> bool {
-        let frozen = |pair: &Pair| matches!(pair.state, PairState::Frozen) && !self.has_active(pair.foundation);
+        let frozen =
+            |pair: &Pair| matches!(pair.state, PairState::Frozen) && !self.has_active(pair.foundation);
         self.state == ChecklistState::Running
             && self.pairs.iter().any(|pair| matches!(pair.state, PairState::Waiting) || frozen(pair))
     }
@@ -203,7 +212,8 @@ impl Checklist {
     }
     pub(crate) fn has_active(&self, foundation: (Foundation, Foundation)) -> bool {
         self.pairs.iter().any(|pair| {
-            pair.foundation == foundation && matches!(pair.state, PairState::Waiting | PairState::InProgress(_))
+            pair.foundation == foundation
+                && matches!(pair.state, PairState::Waiting | PairState::InProgress(_))
         })
     }
     /// RFC 8445 section 7.2.5.3.3: all that share this foundation wait.

@@ -9,13 +9,15 @@ mod candidate;
 mod checklist;
 mod credentials;
 mod foundation;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod mdns;
 mod pair;
 mod priority;
 
 pub use agent::{
-    AddLocalIpError, Agent, AgentConfig, Event, FailureReason, MAX_STUN_SERVERS, PairFailure, PairReport, PairStatus,
-    Role, SelectedPair, SendError, SocketLost, State, Stats, TA,
+    AddLocalIpError, Agent, AgentConfig, Event, FailureReason, MAX_STUN_SERVERS, PairFailure, PairReport,
+    PairStatus, Role, SelectedPair, SendError, SocketLost, State, Stats, TA,
 };
 pub use candidate::{
     COMPONENT, Candidate, CandidateAddress, CandidateError, CandidateKind, CandidateTransport, TcpType,

@@ -89,7 +89,11 @@ impl Check {
     /// When all transmissions would have been waited for: how long a cancelled transaction still takes an answer.
     pub(crate) fn end(&self) -> Instant {
         let doublings = (1 << (RC - 1)) - (1 << (self.transmissions.min(RC) - 1));
-        if self.transmissions >= RC { self.next } else { self.last_sent + self.rto.saturating_mul(doublings + RM) }
+        if self.transmissions >= RC {
+            self.next
+        } else {
+            self.last_sent + self.rto.saturating_mul(doublings + RM)
+        }
     }
     /// The round trip, if the answer can only be to one transmission (Karn's rule, RFC 8489 section 6.2.1).
     pub(crate) fn round_trip(&self, now: Instant) -> Option<Duration> {

@@ -53,11 +53,19 @@ fn the_answerer_starts_before_the_offerer_knows_it() {
     }
     pair.tell(Side::B);
     pair.run_for(ms(300));
-    assert_eq!(pair.when(Side::B, connected), Some(ms(ROUND_TRIP)), "answers need no credentials of the asker");
+    assert_eq!(
+        pair.when(Side::B, connected),
+        Some(ms(ROUND_TRIP)),
+        "answers need no credentials of the asker"
+    );
     assert_eq!(pair.state(Side::A), State::New);
     pair.tell(Side::A);
     pair.run_for(secs(1));
-    assert_eq!(pair.when(Side::A, connected), Some(ms(300 + ROUND_TRIP)), "the remembered check triggers at once");
+    assert_eq!(
+        pair.when(Side::A, connected),
+        Some(ms(300 + ROUND_TRIP)),
+        "the remembered check triggers at once"
+    );
     assert_eq!(pair.agent(Side::A).selected().unwrap().remote_kind, CandidateKind::PeerReflexive);
 }
 
@@ -224,8 +232,11 @@ fn the_fate_of_every_byte_follows_from_the_seed() {
 #[test]
 fn relayed_and_foreign_candidates_of_the_peer_are_taken_or_skipped() {
     let mut pair = Pair::simple(14, ms(10));
-    let add = |pair: &mut Pair, candidate| pair.sim.with(pair.a, |agent, now| agent.add_remote_candidate(now, candidate));
-    let relayed = Candidate::udp(CandidateAddress::Ip("203.0.113.9:9".parse().unwrap()), CandidateKind::Relayed);
+    let add = |pair: &mut Pair, candidate| {
+        pair.sim.with(pair.a, |agent, now| agent.add_remote_candidate(now, candidate))
+    };
+    let relayed =
+        Candidate::udp(CandidateAddress::Ip("203.0.113.9:9".parse().unwrap()), CandidateKind::Relayed);
     assert_eq!(add(&mut pair, relayed), Ok(()));
     let mut tcp = Candidate::host("203.0.113.9:10".parse().unwrap());
     tcp.transport = CandidateTransport::Tcp;

@@ -9,13 +9,13 @@ use core::{net::SocketAddr, time::Duration};
 use ginnel_core::{Handled, Instant, NoRoom, Packet, Path, Transmit};
 use ginnel_stun::{
     Class, Integrity, Message, MessageWriter, Method, TransactionId,
-    attribute::{ErrorCode, IceControlled, IceControlling, Priority, UseCandidate, Username, XorMappedAddress},
+    attribute::{
+        ErrorCode, IceControlled, IceControlling, Priority, UseCandidate, Username, XorMappedAddress,
+    },
 };
 
 use super::{
-    Agent, Event, FailureReason, PairFailure, Role, State,
-    consent::Generation,
-    session::RemoteSide,
+    Agent, Event, FailureReason, PairFailure, Role, State, consent::Generation, session::RemoteSide,
     timers::Timer,
 };
 use crate::{
@@ -178,7 +178,9 @@ impl Agent {
         };
         let mapped = message.get::<XorMappedAddress>().ok().flatten().map(|mapped| mapped.0);
         let key = match asked {
-            Asked::Consent(Generation::Previous) => self.previous.as_ref().map(|previous| &previous.remote.key),
+            Asked::Consent(Generation::Previous) => {
+                self.previous.as_ref().map(|previous| &previous.remote.key)
+            }
             _ => self.session.remote.as_ref().map(|remote| &remote.key),
         };
         let authentic = key.is_some_and(|key| message.integrity(key) == Integrity::Ok);
@@ -275,7 +277,9 @@ impl Agent {
     /// RFC 8445 section 7.2.5.3.
     fn on_success(&mut self, now: Instant, id: PairId, check: &Check, mapped: SocketAddr) {
         self.session.forget(check.transaction);
-        let Some(base) = self.session.checklist.get(id).map(|pair| (pair.local, pair.path.local)) else { return };
+        let Some(base) = self.session.checklist.get(id).map(|pair| (pair.local, pair.path.local)) else {
+            return;
+        };
         let valid = self.valid_pair(id, mapped);
         let local = self.mapped_local(base, mapped);
         let Some(pair) = self.session.checklist.get_mut(id) else { return };
@@ -319,7 +323,9 @@ impl Agent {
     /// RFC 8445 section 7.2.5.3.1: the local candidate at the mapped address; a peer-reflexive one, if it is new.
     fn mapped_local(&mut self, (local, base): (LocalId, SocketAddr), mapped: SocketAddr) -> LocalId {
         let same = |of_base: bool| {
-            let fits = move |known: &&super::gather::Local| known.address == mapped && (!of_base || known.base == base);
+            let fits = move |known: &&super::gather::Local| {
+                known.address == mapped && (!of_base || known.base == base)
+            };
             self.locals.iter().find(fits).map(|known| known.id)
         };
         if let Some(known) = same(true).or_else(|| same(false)) {

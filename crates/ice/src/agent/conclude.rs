@@ -34,7 +34,8 @@ impl Agent {
     }
     /// When [`Timer::GiveUp`] is to look.
     pub(super) fn next_give_up(&self, now: Instant) -> Option<Instant> {
-        let started = self.session.started.filter(|_| self.session.in_use.is_none() && self.state != State::Failed)?;
+        let started =
+            self.session.started.filter(|_| self.session.in_use.is_none() && self.state != State::Failed)?;
         let pac = started + self.config.pac;
         Some(if now < pac { pac } else { started + self.config.max_checking })
     }
@@ -62,9 +63,15 @@ impl Agent {
             Some(PairFailure::WrongCredentials) => FailureReason::WrongCredentials,
             Some(PairFailure::NotSymmetric) => FailureReason::NotSymmetric,
             Some(PairFailure::Refused(code)) => FailureReason::Refused(code),
-            Some(PairFailure::NoAnswer) | None if exhausted || session.checklist.iter().all(|pair| pair.responses == 0) => {
+            Some(PairFailure::NoAnswer) | None
+                if exhausted || session.checklist.iter().all(|pair| pair.responses == 0) =>
+            {
                 let pairs = u32::try_from(session.checklist.iter().filter(|pair| pair.requests > 0).count());
-                FailureReason::NoAnswer { pairs: pairs.unwrap_or(u32::MAX), checks: session.checks_sent, last }
+                FailureReason::NoAnswer {
+                    pairs: pairs.unwrap_or(u32::MAX),
+                    checks: session.checks_sent,
+                    last,
+                }
             }
             Some(PairFailure::NoAnswer) | None => FailureReason::TooLong(self.config.max_checking.as_secs()),
         }
@@ -119,7 +126,8 @@ impl Agent {
     }
     /// Candidates that came before the credentials and name another username fragment.
     fn drop_other_generations(&mut self, now: Instant, ufrag: &str) {
-        let other = |remote: &super::session::Remote| remote.candidate.ufrag.as_deref().is_some_and(|u| u != ufrag);
+        let other =
+            |remote: &super::session::Remote| remote.candidate.ufrag.as_deref().is_some_and(|u| u != ufrag);
         if !self.session.remotes.iter().any(other) {
             return;
         }

@@ -73,10 +73,8 @@ impl Consent {
     }
     /// An authenticated answer from the right place. Returns the round trip.
     fn answer(&mut self, now: Instant, transaction: TransactionId) -> Option<Duration> {
-        let slot = self
-            .outstanding
-            .iter_mut()
-            .find(|slot| slot.is_some_and(|(known, _)| known == transaction))?;
+        let slot =
+            self.outstanding.iter_mut().find(|slot| slot.is_some_and(|(known, _)| known == transaction))?;
         let (_, sent) = slot.take()?;
         self.answered = now;
         self.missed = 0;
@@ -196,7 +194,12 @@ impl Agent {
         }
         None
     }
-    fn transmit_consent(&mut self, now: Instant, of: Generation, packet: &mut Packet<'_>) -> Option<Transmit> {
+    fn transmit_consent(
+        &mut self,
+        now: Instant,
+        of: Generation,
+        packet: &mut Packet<'_>,
+    ) -> Option<Transmit> {
         let link = self.link_mut(of)?;
         let transaction = link.consent.due.take()?;
         let (path, local) = (link.path, link.local);
@@ -217,7 +220,12 @@ impl Agent {
         Some(transmit)
     }
     /// RFC 8445 section 11: a Binding indication with FINGERPRINT, and nothing else.
-    fn transmit_keepalive(&mut self, now: Instant, of: Generation, packet: &mut Packet<'_>) -> Option<Transmit> {
+    fn transmit_keepalive(
+        &mut self,
+        now: Instant,
+        of: Generation,
+        packet: &mut Packet<'_>,
+    ) -> Option<Transmit> {
         let link = self.link_mut(of)?;
         if !core::mem::take(&mut link.keepalive_due) {
             return None;
@@ -225,7 +233,10 @@ impl Agent {
         let path = link.path;
         let transmit = self.route(path)?;
         let transaction = TransactionId::draw(&mut self.rng);
-        MessageWriter::new(packet, Class::Indication, Method::BINDING, transaction).ok()?.fingerprint().ok()?;
+        MessageWriter::new(packet, Class::Indication, Method::BINDING, transaction)
+            .ok()?
+            .fingerprint()
+            .ok()?;
         self.stats.keepalives_sent += 1;
         self.sent_on(now, of);
         Some(transmit)

@@ -104,7 +104,9 @@ pub enum FailureReason {
     #[error("the peer's candidates are .local names, and none could be resolved on this network")]
     NamesUnresolved,
     /// Silence.
-    #[error("{pairs} pairs were checked with {checks} requests, and none was answered; the last went to {last}: a firewall or NAT drops UDP, or the peer is gone")]
+    #[error(
+        "{pairs} pairs were checked with {checks} requests, and none was answered; the last went to {last}: a firewall or NAT drops UDP, or the peer is gone"
+    )]
     NoAnswer {
         /** How many pairs. */
         pairs: u32,
@@ -117,7 +119,9 @@ pub enum FailureReason {
     #[error("the peer refuses our credentials (401): signalling delivered wrong or outdated ones")]
     WrongCredentials,
     /// Answers came, all from elsewhere than the question went to.
-    #[error("answers came from other addresses than the checks went to: something between rewrites addresses one way")]
+    #[error(
+        "answers came from other addresses than the checks went to: something between rewrites addresses one way"
+    )]
     NotSymmetric,
     /// The peer answered with an error.
     #[error("the peer answers checks with error {0}")]

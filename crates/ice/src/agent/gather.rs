@@ -128,7 +128,8 @@ impl Gatherer {
         let unasked = core::mem::take(&mut self.requests);
         self.sockets.retain(|socket| {
             let ticket = socket.ticket.nest(CHILD_SOCKETS);
-            let asked = !unasked.iter().any(|r| matches!(r, Request::Bind { ticket: t, .. } if Some(*t) == ticket));
+            let asked =
+                !unasked.iter().any(|r| matches!(r, Request::Bind { ticket: t, .. } if Some(*t) == ticket));
             match socket.state {
                 SocketState::Opening => asked,
                 SocketState::Open(local) => {
@@ -206,7 +207,9 @@ impl Agent {
         let Some((socket, local)) = self.gather.sockets.get(at).and_then(|s| Some((*s, s.address()?))) else {
             return;
         };
-        let Some(id) = self.add_local(CandidateKind::Host, local, local, None, socket.preference) else { return };
+        let Some(id) = self.add_local(CandidateKind::Host, local, local, None, socket.preference) else {
+            return;
+        };
         self.announce(id);
         self.pair_local(now, id);
         let same_family = |server: &&SocketAddr| server.is_ipv4() == local.is_ipv4();
@@ -246,7 +249,9 @@ impl Agent {
     /// RFC 8445 section 5.1.2.1: of several candidates of one kind each has a local preference of its own. A second server
     /// may see the same base elsewhere, so it may take the next free one.
     fn unique_priority(&self, kind: CandidateKind, preference: u16) -> u32 {
-        let taken = |p: u32| kind != CandidateKind::PeerReflexive && self.locals.iter().any(|l| l.candidate.priority == p);
+        let taken = |p: u32| {
+            kind != CandidateKind::PeerReflexive && self.locals.iter().any(|l| l.candidate.priority == p)
+        };
         (0..=preference)
             .rev()
             .step_by(MAX_SOCKETS)
@@ -324,13 +329,21 @@ impl Agent {
     /// checks leave from its base, whose pairs exist (RFC 8445 section 6.1.2.4).
     fn add_reflexive(&mut self, path: Path, mapped: SocketAddr) {
         let known = |local: &Local| local.address == mapped && local.base == path.local;
-        if self.session.local_end || !is_unicast(mapped.ip()) || mapped.port() == 0 || self.locals.iter().any(known) {
+        if self.session.local_end
+            || !is_unicast(mapped.ip())
+            || mapped.port() == 0
+            || self.locals.iter().any(known)
+        {
             return;
         }
         let base = |socket: &&Socket| socket.address() == Some(path.local);
-        let Some(preference) = self.gather.sockets.iter().find(base).map(|socket| socket.preference) else { return };
+        let Some(preference) = self.gather.sockets.iter().find(base).map(|socket| socket.preference) else {
+            return;
+        };
         let server = Some(path.remote.ip());
-        if let Some(id) = self.add_local(CandidateKind::ServerReflexive, mapped, path.local, server, preference) {
+        if let Some(id) =
+            self.add_local(CandidateKind::ServerReflexive, mapped, path.local, server, preference)
+        {
             self.announce(id);
         }
     }
@@ -342,7 +355,9 @@ impl Agent {
     }
     /// A socket went away: its candidates and pairs go with it (RFC 8445 section 5.1.1.4).
     pub(super) fn lost(&mut self, now: Instant, lost: SocketAddr) {
-        let Some(at) = self.gather.sockets.iter().position(|socket| socket.address() == Some(lost)) else { return };
+        let Some(at) = self.gather.sockets.iter().position(|socket| socket.address() == Some(lost)) else {
+            return;
+        };
         self.gather.sockets.remove(at);
         self.gather.queue.retain(|path| path.local != lost);
         self.gather.client.handle_notice(now, Notice::Lost { local: lost, remote: None });
@@ -375,7 +390,9 @@ fn is_usable(ip: IpAddr) -> bool {
     let deprecated = match ip {
         IpAddr::V4(_) => false,
         // IPv4-mapped, IPv4-compatible and site-local.
-        IpAddr::V6(v6) => (v6.to_ipv4().is_some() && !v6.is_loopback()) || v6.segments()[0] & 0xffc0 == 0xfec0,
+        IpAddr::V6(v6) => {
+            (v6.to_ipv4().is_some() && !v6.is_loopback()) || v6.segments()[0] & 0xffc0 == 0xfec0
+        }
     };
     is_unicast(ip) && !deprecated
 }

@@ -17,11 +17,7 @@ use ginnel_stun::{
     },
 };
 
-use super::{
-    Agent, Role, State,
-    consent::Generation,
-    session::EarlyCheck,
-};
+use super::{Agent, Role, State, consent::Generation, session::EarlyCheck};
 use crate::{
     Candidate, CandidateAddress, CandidateKind,
     checklist::ChecklistState,
@@ -29,7 +25,8 @@ use crate::{
 };
 
 /// RFC 8489 section 18.3 and RFC 8445 section 16.1: what a check may contain and we understand.
-const KNOWN: &[AttributeType] = &[AttributeType::USERNAME, AttributeType::PRIORITY, AttributeType::USE_CANDIDATE];
+const KNOWN: &[AttributeType] =
+    &[AttributeType::USERNAME, AttributeType::PRIORITY, AttributeType::USE_CANDIDATE];
 /// How many unknown attributes an error names; more would not help the sender.
 const MAX_UNKNOWN: usize = 16;
 
@@ -47,7 +44,11 @@ struct Inbound {
 enum Verdict {
     Accept(Inbound),
     /// With our password where the sender has it.
-    Refuse { code: u16, of: Option<Generation>, unknown: ([AttributeType; MAX_UNKNOWN], usize) },
+    Refuse {
+        code: u16,
+        of: Option<Generation>,
+        unknown: ([AttributeType; MAX_UNKNOWN], usize),
+    },
 }
 impl Verdict {
     const fn refuse(code: u16, of: Option<Generation>) -> Self {
@@ -101,7 +102,8 @@ impl Agent {
     /// RFC 8445 section 12.2, narrowed to validated paths.
     fn receive_data(&mut self, input: &Receive<'_>) -> Handled<()> {
         let octets = input.packet.len() as u64;
-        let in_use = self.session.in_use.as_ref().filter(|(_, link)| link.path == input.path).map(|(id, _)| *id);
+        let in_use =
+            self.session.in_use.as_ref().filter(|(_, link)| link.path == input.path).map(|(id, _)| *id);
         let pair = match in_use {
             Some(id) => self.session.checklist.get_mut(id),
             None => self.session.checklist.by_path(&input.path),
@@ -145,10 +147,18 @@ impl Agent {
         };
         if inbound.of == Generation::Current && self.conflicts(now, &inbound) {
             self.stats.role_conflicts += 1;
-            return self.answer_error(now, input, transaction, algorithm, (487, Some(Generation::Current), &[]));
+            return self.answer_error(
+                now,
+                input,
+                transaction,
+                algorithm,
+                (487, Some(Generation::Current), &[]),
+            );
         }
         let path = input.path;
-        let Some(transmit) = self.answer_success(path, &mut input.packet, (transaction, algorithm), inbound.of) else {
+        let Some(transmit) =
+            self.answer_success(path, &mut input.packet, (transaction, algorithm), inbound.of)
+        else {
             return Handled::Consumed;
         };
         self.stats.checks_answered += 1;
@@ -163,7 +173,9 @@ impl Agent {
         else {
             return Verdict::refuse(400, None);
         };
-        let Some((ours, theirs)) = username.as_str().split_once(':') else { return Verdict::refuse(401, None) };
+        let Some((ours, theirs)) = username.as_str().split_once(':') else {
+            return Verdict::refuse(401, None);
+        };
         let (of, key) = match &self.previous {
             _ if ours == self.session.local.ufrag => (Generation::Current, &self.session.key),
             Some(previous) if ours == previous.local.ufrag => (Generation::Previous, &previous.key),
@@ -180,7 +192,9 @@ impl Agent {
         if unknown.1 > 0 {
             return Verdict::Refuse { code: 420, of: Some(of), unknown };
         }
-        let Ok(Some(Priority(priority))) = message.get::<Priority>() else { return Verdict::refuse(400, Some(of)) };
+        let Ok(Some(Priority(priority))) = message.get::<Priority>() else {
+            return Verdict::refuse(400, Some(of));
+        };
         let claim = match (message.get::<IceControlling>(), message.get::<IceControlled>()) {
             (Ok(Some(IceControlling(tiebreaker))), _) => Some((Role::Controlling, tiebreaker)),
             (_, Ok(Some(IceControlled(tiebreaker)))) => Some((Role::Controlled, tiebreaker)),
@@ -249,9 +263,10 @@ impl Agent {
         let written = (|| {
             let transmit = self.route(input.path)?;
             let error = ErrorCode::new(code, "").ok()?;
-            let mut writer = MessageWriter::new(&mut input.packet, Class::Error, Method::BINDING, transaction)
-                .and_then(|writer| writer.attribute(&error))
-                .ok()?;
+            let mut writer =
+                MessageWriter::new(&mut input.packet, Class::Error, Method::BINDING, transaction)
+                    .and_then(|writer| writer.attribute(&error))
+                    .ok()?;
             if !unknown.is_empty() {
                 writer = writer.attribute(&UnknownAttributes::new(unknown)).ok()?;
             }
@@ -271,7 +286,8 @@ impl Agent {
             (Generation::Current, Some(ufrag)) => {
                 let known = self.session.remote.is_some();
                 self.stats.checks_other_generation += u64::from(known);
-                let check = EarlyCheck { path, priority: inbound.priority, nominating: inbound.nominating, ufrag };
+                let check =
+                    EarlyCheck { path, priority: inbound.priority, nominating: inbound.nominating, ufrag };
                 if !known && !self.session.remember(check) {
                     self.stats.candidates_dropped += 1;
                 }
@@ -293,7 +309,11 @@ impl Agent {
             // It is valid already: nothing more than a nomination can come of it.
             let id = pair.id;
             pair.heard = true;
-            let news = nominated && pair.valid.as_ref().is_some_and(|valid| !valid.nominated || self.session.selected != Some(id));
+            let news = nominated
+                && pair
+                    .valid
+                    .as_ref()
+                    .is_some_and(|valid| !valid.nominated || self.session.selected != Some(id));
             if news {
                 self.nominate(now, id);
             }
@@ -323,13 +343,15 @@ impl Agent {
             return Some(pair.id);
         }
         let host = |kind| kind == CandidateKind::Host;
-        let local = self.locals.iter().find(|known| known.base == path.local && host(known.candidate.kind))?.id;
+        let local =
+            self.locals.iter().find(|known| known.base == path.local && host(known.candidate.kind))?.id;
         let remote = match self.session.remote_at(path.remote) {
             Some(known) => known.id,
             None => {
-                let candidate = Candidate::udp(CandidateAddress::Ip(path.remote), CandidateKind::PeerReflexive)
-                    .with_priority(priority)
-                    .with_foundation("prflx");
+                let candidate =
+                    Candidate::udp(CandidateAddress::Ip(path.remote), CandidateKind::PeerReflexive)
+                        .with_priority(priority)
+                        .with_foundation("prflx");
                 self.enter_remote(candidate, Some(path.remote)).ok()?
             }
         };

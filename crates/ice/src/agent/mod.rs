@@ -162,7 +162,11 @@ impl Agent {
     ///
     /// # Errors
     /// When they are no credentials, or others are known for this generation: then restart first.
-    pub fn set_remote_credentials(&mut self, now: Instant, remote: Credentials) -> Result<(), CredentialsError> {
+    pub fn set_remote_credentials(
+        &mut self,
+        now: Instant,
+        remote: Credentials,
+    ) -> Result<(), CredentialsError> {
         if self.is_over() {
             return Err(CredentialsError::Closed);
         }
@@ -192,6 +196,14 @@ impl Agent {
         self.session.remote_end = true;
         self.consider_failure(now);
         self.refresh(now);
+    }
+    /// Which side nominates, where that is known only after the agent was made: who offers first is controlling (RFC 8445
+    /// section 6.1.1). Nothing happens once checks have begun: then only a role conflict changes the role.
+    pub fn set_role(&mut self, role: Role) {
+        if self.session.remote.is_none() && self.previous.is_none() {
+            self.role = role;
+            self.recompute_priorities();
+        }
     }
     /// The peer's `a=ice-pacing`: the slower of the two is used (RFC 8445 section 14.2).
     pub fn set_remote_pacing(&mut self, ta: Duration) {

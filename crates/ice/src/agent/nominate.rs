@@ -33,14 +33,16 @@ impl Agent {
     pub(super) fn choose_pair(&mut self, now: Instant) {
         let expiry = self.config.consent_expiry;
         let usable = |pair: &Pair| pair.has_consent(now, expiry);
-        let selected = self.session.selected.and_then(|id| self.session.checklist.get(id)).filter(|pair| usable(pair));
+        let selected =
+            self.session.selected.and_then(|id| self.session.checklist.get(id)).filter(|pair| usable(pair));
         let previous = self.link(Generation::Previous).is_some_and(|link| !self.is_missing(link));
         let chosen = match selected {
             Some(pair) => Some(pair),
             None if previous => None,
             None => self.session.checklist.best(usable),
         };
-        let chosen = chosen.map(|pair| (pair.id, pair.path, pair.local, pair.valid.as_ref().map_or(now, |v| v.answered)));
+        let chosen = chosen
+            .map(|pair| (pair.id, pair.path, pair.local, pair.valid.as_ref().map_or(now, |v| v.answered)));
         if chosen.map(|(id, ..)| id) != self.session.in_use.as_ref().map(|(id, _)| *id) {
             self.session.in_use = chosen.map(|(id, path, local, answered)| {
                 let consent = Consent::new(now, answered, self.config.consent_interval, &mut self.rng);

@@ -74,7 +74,9 @@ impl Agent {
     pub(super) fn merge_remote(&mut self, id: RemoteId, candidate: Candidate) {
         let session = &mut self.session;
         let Some(known) = session.remotes.get_mut(usize::from(id.0)) else { return };
-        if known.candidate.kind != CandidateKind::PeerReflexive || candidate.kind == CandidateKind::PeerReflexive {
+        if known.candidate.kind != CandidateKind::PeerReflexive
+            || candidate.kind == CandidateKind::PeerReflexive
+        {
             return;
         }
         known.foundation = session.foundations.of(&candidate.foundation);
@@ -110,7 +112,8 @@ impl Agent {
             return;
         }
         let Some(path) = self.path_of(local, remote) else { return };
-        let learnt = self.session.remote(remote).is_some_and(|r| r.candidate.kind == CandidateKind::PeerReflexive);
+        let learnt =
+            self.session.remote(remote).is_some_and(|r| r.candidate.kind == CandidateKind::PeerReflexive);
         if !learnt && is_link_local(path.local.ip()) == is_link_local(path.remote.ip()) {
             self.insert_pair(local, remote);
         }

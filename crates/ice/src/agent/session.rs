@@ -1,10 +1,6 @@
 //! One generation: everything that a restart flushes (RFC 8445 section 9), and what is kept of the one before.
 
-use alloc::{
-    collections::VecDeque,
-    string::String,
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::net::SocketAddr;
 
 use ginnel_core::{Instant, Path};
@@ -138,7 +134,9 @@ impl Session {
     }
     /// Remembers a check until the credentials of its sender come. False if it was dropped.
     pub(super) fn remember(&mut self, check: EarlyCheck) -> bool {
-        if let Some(known) = self.early.iter_mut().find(|known| known.path == check.path && known.ufrag == check.ufrag) {
+        if let Some(known) =
+            self.early.iter_mut().find(|known| known.path == check.path && known.ufrag == check.ufrag)
+        {
             known.nominating |= check.nominating;
             known.priority = check.priority;
             return true;

@@ -1,14 +1,20 @@
 //! Two agents in a simulated network, with signalling that takes no time, and a NAT.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part of what is here")]
 
 use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
-use ginnel_core::Instant;
+use ginnel_core::{Buffer, Instant, Packet, Path, Seed};
 use ginnel_ice::{Agent, AgentConfig, Event, Role, State};
 use ginnel_netsim::{Datagram, HostId, Link, Middlebox, NodeId, Sim, Verdict};
+use ginnel_stun::{
+    Class, IntegrityKey, MessageWriter, Method, TransactionId,
+    attribute::{
+        ErrorCode, IceControlled, IceControlling, Priority, UseCandidate, Username, XorMappedAddress,
+    },
+};
 
 pub const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -48,8 +54,17 @@ impl Pair {
         Self::on(sim, (host_a, a.0), (host_b, b.0))
     }
     /// On hosts that exist, over all their addresses.
-    pub fn on(mut sim: Sim, (host_a, a): (HostId, AgentConfig), (host_b, b): (HostId, AgentConfig)) -> Self {
-        let (seed_a, seed_b) = (sim.seed("a"), sim.seed("b"));
+    pub fn on(sim: Sim, a: (HostId, AgentConfig), b: (HostId, AgentConfig)) -> Self {
+        let seeds = (sim.seed("a"), sim.seed("b"));
+        Self::seeded(sim, a, b, seeds)
+    }
+    /// With seeds of the test's choice: equal ones make equal tiebreakers.
+    pub fn seeded(
+        mut sim: Sim,
+        (host_a, a): (HostId, AgentConfig),
+        (host_b, b): (HostId, AgentConfig),
+        (seed_a, seed_b): (Seed, Seed),
+    ) -> Self {
         let a = sim.add(host_a, Agent::new(a, seed_a));
         let b = sim.add(host_b, Agent::new(b, seed_b));
         for (node, host) in [(a, host_a), (b, host_b)] {
@@ -108,7 +123,12 @@ impl Pair {
         let met = self.run_until(secs(30), |a, b| {
             [a, b].iter().all(|agent| agent.selected().is_some_and(|selected| selected.nominated))
         });
-        assert!(met.is_some(), "a: {:#?}\nb: {:#?}", self.agent(Side::A).pairs(), self.agent(Side::B).pairs());
+        assert!(
+            met.is_some(),
+            "a: {:#?}\nb: {:#?}",
+            self.agent(Side::A).pairs(),
+            self.agent(Side::B).pairs()
+        );
     }
     pub fn seen(&self, side: Side) -> &[(Instant, Event)] {
         match side {
@@ -129,7 +149,13 @@ impl Pair {
     }
 }
 
-fn pump(sim: &mut Sim, from: NodeId<Agent>, to: NodeId<Agent>, seen: &mut Vec<(Instant, Event)>, trickle: bool) {
+fn pump(
+    sim: &mut Sim,
+    from: NodeId<Agent>,
+    to: NodeId<Agent>,
+    seen: &mut Vec<(Instant, Event)>,
+    trickle: bool,
+) {
     for (at, event) in sim.timeline(from) {
         match &event {
             Event::LocalCandidate(candidate) if trickle => {
@@ -187,4 +213,84 @@ impl Middlebox for Nat {
     fn attracts(&self, ip: IpAddr, _: bool) -> bool {
         ip == self.external
     }
+}
+
+/// A check as the peer would send it, or almost.
+pub struct Forged<'a> {
+    pub username: &'a str,
+    pub password: Option<&'a str>,
+    pub role: Role,
+    pub tiebreaker: u64,
+    pub nominating: bool,
+}
+impl Forged<'_> {
+    pub fn octets(&self) -> Vec<u8> {
+        let mut buffer: Buffer = [0; 2048];
+        let mut packet = Packet::empty(&mut buffer);
+        let writer = MessageWriter::new(
+            &mut packet,
+            Class::Request,
+            Method::BINDING,
+            TransactionId::new(*b"forged check"),
+        )
+        .unwrap()
+        .attribute(&Username::new(self.username).unwrap())
+        .unwrap()
+        .attribute(&Priority(0x6e00_01ff))
+        .unwrap();
+        let writer = match self.role {
+            Role::Controlling => writer.attribute(&IceControlling(self.tiebreaker)).unwrap(),
+            Role::Controlled => writer.attribute(&IceControlled(self.tiebreaker)).unwrap(),
+        };
+        let writer = if self.nominating { writer.attribute(&UseCandidate).unwrap() } else { writer };
+        match self.password {
+            Some(password) => {
+                let key = IntegrityKey::short_term(password).unwrap();
+                writer.integrity(&key).unwrap().fingerprint().unwrap();
+            }
+            None => writer.fingerprint().unwrap(),
+        }
+        packet.bytes().to_vec()
+    }
+}
+/// An answer: success that shows `mapped`, or an error.
+pub fn answer(
+    transaction: TransactionId,
+    outcome: Result<SocketAddr, u16>,
+    password: Option<&str>,
+) -> Vec<u8> {
+    let mut buffer: Buffer = [0; 2048];
+    let mut packet = Packet::empty(&mut buffer);
+    let class = if outcome.is_ok() { Class::Success } else { Class::Error };
+    let writer = MessageWriter::new(&mut packet, class, Method::BINDING, transaction).unwrap();
+    let writer = match outcome {
+        Ok(mapped) => writer.attribute(&XorMappedAddress(mapped)).unwrap(),
+        Err(code) => writer.attribute(&ErrorCode::new(code, "").unwrap()).unwrap(),
+    };
+    match password {
+        Some(password) => {
+            let key = IntegrityKey::short_term(password).unwrap();
+            writer.integrity(&key).unwrap().fingerprint().unwrap();
+        }
+        None => writer.fingerprint().unwrap(),
+    }
+    packet.bytes().to_vec()
+}
+/// The requests that `from` has sent, with their times: of what the simulation has recorded.
+pub fn requests(sim: &Sim, from: SocketAddr) -> Vec<(Instant, SocketAddr, TransactionId)> {
+    sim.log()
+        .filter(|entry| entry.source == from && entry.fate == ginnel_netsim::Fate::Sent)
+        .filter_map(|entry| {
+            let message = ginnel_stun::Message::parse(&entry.bytes).ok()?;
+            (message.class() == Class::Request).then_some((
+                entry.at,
+                entry.destination,
+                message.transaction_id(),
+            ))
+        })
+        .collect()
+}
+/// The path of the pair in use, as `side` sees it.
+pub fn path(pair: &Pair, side: Side) -> Path {
+    pair.agent(side).selected().unwrap().path
 }
