@@ -321,10 +321,10 @@ class View {
     this.phases("phases-server", [ice_ms, dtls_ms, sctp_ms, total_ms]);
     byId("bytes-up").textContent = format.bytes(peer.bytes_received);
     byId("bytes-down").textContent = format.bytes(peer.bytes_sent);
-    byId("video-in").textContent = format.count(peer.video?.packets_received);
-    byId("video-out").textContent = format.count(peer.video?.packets_forwarded);
+    byId("video-in").textContent = format.count(peer.media?.packets_received);
+    byId("video-out").textContent = format.count(peer.media?.packets_forwarded);
     fill("pairs", peer.pairs, (pair) => ({
-      cells: [code(pair.local), code(pair.remote), pairState(pair), format.ms(pair.rtt_ms)],
+      cells: [end(pair.local), end(pair.remote), pairState(pair), format.ms(pair.rtt_ms)],
       className: pair.selected ? "selected" : "",
     }));
     const sided = (side, list) => list.map((candidate) => ({ side, ...candidate }));
@@ -343,6 +343,13 @@ function element(tag, text, className = "") {
 }
 
 const code = (text) => element("span", text, "address");
+// One end of a pair: where it is, and what kind of candidate.
+function end({ type, address }) {
+  const both = document.createDocumentFragment();
+  both.append(code(address), element("small", type, "type"));
+  return both;
+}
+
 const pairState = (pair) => (pair.selected ? "selected" : pair.nominated ? `${pair.state}, nominated` : pair.state);
 
 function fill(id, rows, toRow) {
