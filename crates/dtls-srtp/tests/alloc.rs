@@ -41,7 +41,8 @@ fn allocations(work: impl FnOnce()) -> u64 {
 #[test]
 fn media_allocates_nothing() {
     for profile in Profile::ALL {
-        let key = MasterKey::new(profile, &[1; 32][..profile.key_len()], &[2; 14][..profile.salt_len()]).unwrap();
+        let key =
+            MasterKey::new(profile, &[1; 32][..profile.key_len()], &[2; 14][..profile.salt_len()]).unwrap();
         let mut sender = Sender::new(&key, Config::default());
         let mut receiver = Receiver::new(&key, Config::default());
         let mut buf: Buffer = [0; 2048];
@@ -100,7 +101,8 @@ fn application_data_allocates_only_in_the_library() {
             let mut packet = Packet::empty(&mut buf);
             packet.append(&[7; 1_000]).unwrap();
             let sent = allocations(|| client.send(now, &mut packet).unwrap());
-            let received = allocations(|| assert_eq!(server.handle_input(now, &mut packet), Handled::Data(())));
+            let received =
+                allocations(|| assert_eq!(server.handle_input(now, &mut packet), Handled::Data(())));
             if round >= 100 {
                 sending += sent;
                 receiving += received;
@@ -123,7 +125,8 @@ fn bare(
             private_key: certificates[ours].private_key_der().to_vec(),
         };
         let config = std::sync::Arc::new(Config::default());
-        let new = if versions == ginnel_dtls_srtp::dtls::Versions::Dtls12 { Dtls::new_12 } else { Dtls::new_13 };
+        let new =
+            if versions == ginnel_dtls_srtp::dtls::Versions::Dtls12 { Dtls::new_12 } else { Dtls::new_13 };
         new(config, certificate, now)
     };
     fn drain(from: &mut Dtls, into: &mut Dtls, scratch: &mut [u8]) {

@@ -400,16 +400,8 @@ impl Endpoint {
             return Step::Fail(reason);
         }
         match output {
-            Output::Packet(datagram) => {
-                if !self.transmits.push(datagram) {
-                    self.stats.transmit_dropped += 1;
-                }
-            }
-            Output::ApplicationData(data) => {
-                if !matches!(self.state, State::Connected) || !self.data.push(data) {
-                    self.stats.data_dropped += 1;
-                }
-            }
+            Output::Packet(datagram) => self.queue_transmit(datagram),
+            Output::ApplicationData(data) => self.queue_data(data),
             Output::CloseNotify => return Step::RemoteClosed,
             Output::Timeout(at) => {
                 self.wake = self.wake_at(self.config.epoch.from_std(at));
@@ -418,6 +410,17 @@ impl Endpoint {
             _ => {}
         }
         Step::More
+    }
+    fn queue_transmit(&mut self, datagram: &[u8]) {
+        if !self.transmits.push(datagram) {
+            self.stats.transmit_dropped += 1;
+        }
+    }
+    /// Nothing of a peer that is not identified yet.
+    fn queue_data(&mut self, data: &[u8]) {
+        if !matches!(self.state, State::Connected) || !self.data.push(data) {
+            self.stats.data_dropped += 1;
+        }
     }
     /// While a flight has a gap, the library acknowledges at once (RFC 9147 section 7.1), and again, for as long as it is asked:
     /// an owner that settles would never come to an end. So once is enough for one instant, and then a quarter of the

@@ -28,7 +28,7 @@ impl HashFunction {
     }
     /// Octets of a fingerprint.
     #[must_use]
-    pub const fn len(self) -> usize {
+    pub const fn digest_len(self) -> usize {
         match self {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
@@ -67,8 +67,8 @@ impl Fingerprint {
     /// # Errors
     /// [`FingerprintError::WrongLength`] if they are not [`HashFunction::len`].
     pub fn new(hash: HashFunction, octets: &[u8]) -> Result<Self, FingerprintError> {
-        if octets.len() != hash.len() {
-            return Err(FingerprintError::WrongLength { expected: hash.len(), found: octets.len() });
+        if octets.len() != hash.digest_len() {
+            return Err(FingerprintError::WrongLength { expected: hash.digest_len(), found: octets.len() });
         }
         let mut this = Self { hash, octets: [0; 64] };
         this.octets.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
@@ -94,7 +94,7 @@ impl Fingerprint {
     /// Its octets.
     #[must_use]
     pub fn octets(&self) -> &[u8] {
-        &self.octets[..self.hash.len()]
+        &self.octets[..self.hash.digest_len()]
     }
 }
 impl PartialEq for Fingerprint {
@@ -142,8 +142,8 @@ impl FromStr for Fingerprint {
             found += 1;
             offset += 3;
         }
-        if found != hash.len() {
-            return Err(FingerprintError::WrongLength { expected: hash.len(), found });
+        if found != hash.digest_len() {
+            return Err(FingerprintError::WrongLength { expected: hash.digest_len(), found });
         }
         Ok(this)
     }

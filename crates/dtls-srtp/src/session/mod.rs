@@ -5,6 +5,8 @@
 //! memory.
 
 mod event;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Event, SessionStats};
 

@@ -121,7 +121,7 @@ impl Receiver {
         let (word, tag) = if aead {
             trailer.split_last_chunk::<4>().map(|(tag, word)| (*word, tag))
         } else {
-            trailer.split_first_chunk::<4>().map(|(word, tag)| (*word, &*tag))
+            trailer.split_first_chunk::<4>().map(|(word, tag)| (*word, tag))
         }
         .ok_or(Rejected::Malformed)?;
         let flagged = u32::from_be_bytes(word);

@@ -3,7 +3,7 @@
 
 use super::pair::*;
 use ginnel_core::{Handled, Instant, Seed};
-use ginnel_dtls_srtp::dtls::{Event, Versions};
+use ginnel_dtls_srtp::dtls::{Event, FailureReason, Versions};
 
 const VERSIONS: [Versions; 2] = [Versions::Dtls12, Versions::Dtls13];
 
@@ -257,4 +257,37 @@ fn what_is_not_dtls_is_foreign_and_untouched() {
     }
     assert_eq!(pair.client.receive(Instant::EPOCH, &[]), Handled::Foreign);
     pair.exchange();
+}
+
+/// SECURITY 55: the client's CertificateVerify, which DTLS 1.2 sends in the clear, missing or with another signature.
+#[test]
+fn sec_55_client_without_proof_of_its_key() {
+    for forge in [false, true] {
+        let mut pair = Pair::new(client_config().with_versions(Versions::Dtls12), server_config());
+        let mut met = 0;
+        pair.run(ms(40_000), &mut |from, datagram| {
+            let mut out = Vec::new();
+            let mut rest = &datagram[..];
+            while from == From::Client && rest.len() > 13 {
+                let len = 13 + usize::from(u16::from_be_bytes([rest[11], rest[12]]));
+                let (record, behind) = rest.split_at(len);
+                rest = behind;
+                let mut record = record.to_vec();
+                if record[0] == 22 && record[3..5] == [0, 0] && record[13] == 15 {
+                    met += 1;
+                    if !forge {
+                        continue;
+                    }
+                    *record.last_mut().unwrap() ^= 1;
+                }
+                out.extend(record);
+            }
+            if from == From::Client { vec![out] } else { vec![datagram] }
+        });
+        assert!(met > 0, "there was one");
+        assert!(!pair.server.connected() && !pair.client.connected());
+        assert!(pair.server.endpoint.take_media_keys().is_none());
+        let expected = if forge { FailureReason::HandshakeForged } else { FailureReason::TimedOut };
+        assert_eq!(pair.server.events, [Event::Failed(expected)]);
+    }
 }

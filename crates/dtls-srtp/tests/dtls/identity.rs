@@ -125,7 +125,7 @@ fn fingerprints_are_parsed_and_printed() {
         assert_eq!(text.parse(), Ok(fingerprint));
         assert_eq!(text.to_lowercase().parse(), Ok(fingerprint));
         assert_eq!(text.to_uppercase().parse(), Ok(fingerprint));
-        assert_eq!(fingerprint.octets().len(), hash.len());
+        assert_eq!(fingerprint.octets().len(), hash.digest_len());
         assert_eq!(Fingerprint::new(hash, fingerprint.octets()), Ok(fingerprint));
         assert_ne!(fingerprint, SERVER.fingerprint(hash));
     }
@@ -190,7 +190,7 @@ fn long_certificates_of_peers_are_taken_or_refused() {
                     _ => {}
                 }
             }
-            now = now + ms(10);
+            now += ms(10);
         }
         let fits = len <= 50_000;
         assert_eq!(client.connected(), fits, "{versions:?} {len}: {:?}", client.events);
