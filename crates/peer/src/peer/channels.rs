@@ -1,0 +1,191 @@
+//! Data channels, from the moment the user wants one.
+//!
+//! RFC 8832 section 6 gives the DTLS client the even streams and the server the odd ones, and until an answer says who is
+//! which no stream can be chosen. So a peer has names of its own for channels, and opens them once it is known.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ginnel_core::Instant;
+use ginnel_datachannel::{
+    Association, ChannelCloseReason, ChannelConfig, ChannelId as StreamName, Event as DataEvent, MessageKind,
+};
+
+use super::{Life, Peer};
+use crate::{Closed, Event, MessageError, OpenError};
+
+/// Names a channel of one peer. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelId(u64);
+
+/// The channels of a peer, by the peer's name and by the association's.
+#[derive(Debug, Default)]
+pub(super) struct Channels {
+    next: u64,
+    waiting: VecDeque<(ChannelId, ChannelConfig)>,
+    by_name: BTreeMap<ChannelId, StreamName>,
+    by_stream: BTreeMap<StreamName, ChannelId>,
+}
+
+impl Channels {
+    fn name(&mut self) -> ChannelId {
+        self.next += 1;
+        ChannelId(self.next)
+    }
+
+    fn bind(&mut self, name: ChannelId, stream: StreamName) {
+        self.by_name.insert(name, stream);
+        self.by_stream.insert(stream, name);
+    }
+
+    /// The name of a stream's channel; a new one for a channel that the peer opens.
+    fn of_stream(&mut self, stream: StreamName) -> ChannelId {
+        if let Some(name) = self.by_stream.get(&stream) {
+            return *name;
+        }
+        let name = self.name();
+        self.bind(name, stream);
+        name
+    }
+
+    fn remove(&mut self, stream: StreamName) -> ChannelId {
+        let name = self.of_stream(stream);
+        self.by_stream.remove(&stream);
+        self.by_name.remove(&name);
+        name
+    }
+}
+
+impl Peer {
+    /// Opens a channel, at once or as soon as the connection is there; `ChannelOpened` says when it can be used. The next
+    /// offer has a section for data.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_channel(&mut self, now: Instant, config: ChannelConfig) -> Result<ChannelId, OpenError> {
+        if self.life != Life::Open {
+            return Err(OpenError::Closed);
+        }
+        let limit = self.config.max_channels;
+        if self.channels.waiting.len() + self.channels.by_name.len() >= limit {
+            return Err(OpenError::TooMany { limit });
+        }
+        self.negotiator.add_data();
+        let name = self.channels.name();
+        match &mut self.association {
+            Some(association) => {
+                let stream = association.open(now, config)?;
+                self.channels.bind(name, stream);
+                self.look_at_association(now);
+            }
+            None => self.channels.waiting.push_back((name, config)),
+        }
+        Ok(name)
+    }
+
+    /// Opens what was wanted before it could be.
+    pub(super) fn open_waiting_channels(&mut self, now: Instant) {
+        let Some(association) = &mut self.association else { return };
+        while let Some((name, config)) = self.channels.waiting.pop_front() {
+            match association.open(now, config) {
+                Ok(stream) => self.channels.bind(name, stream),
+                Err(_) => self
+                    .events
+                    .push_back(Event::ChannelClosed { channel: name, reason: ChannelCloseReason::Refused }),
+            }
+        }
+    }
+
+    /// Sends one message. It is kept until it is acknowledged or abandoned.
+    ///
+    /// # Errors
+    /// [`MessageError`]; `Full` is back-pressure, and [`Event::Writable`] says when there is room.
+    pub fn send_message(
+        &mut self,
+        now: Instant,
+        channel: ChannelId,
+        kind: MessageKind,
+        message: &[u8],
+    ) -> Result<(), MessageError> {
+        let Some(stream) = self.channels.by_name.get(&channel) else {
+            let waits = self.channels.waiting.iter().any(|(name, _)| *name == channel);
+            return Err(if waits { MessageError::NotOpen } else { MessageError::NoSuchChannel });
+        };
+        let association = self.association.as_mut().ok_or(MessageError::NoSuchChannel)?;
+        association.send_message(now, *stream, kind, message)?;
+        self.look_at_association(now);
+        Ok(())
+    }
+
+    /// Octets of messages that were accepted on this channel and are neither acknowledged nor abandoned.
+    #[must_use]
+    pub fn buffered_amount(&self, channel: ChannelId) -> usize {
+        let stream = self.channels.by_name.get(&channel);
+        let amount = |association: &Association| Some(association.buffered_amount(*stream?));
+        self.association.as_ref().and_then(amount).unwrap_or(0)
+    }
+
+    /// Sets when [`Event::BufferedAmountLow`] is said.
+    pub fn set_buffered_amount_low_threshold(&mut self, channel: ChannelId, octets: usize) {
+        if let (Some(association), Some(stream)) =
+            (&mut self.association, self.channels.by_name.get(&channel))
+        {
+            association.set_buffered_amount_low_threshold(*stream, octets);
+        }
+    }
+
+    /// Closes a channel once what was sent on it has arrived; `ChannelClosed` says when.
+    pub fn close_channel(&mut self, now: Instant, channel: ChannelId) {
+        if let Some(at) = self.channels.waiting.iter().position(|(name, _)| *name == channel) {
+            self.channels.waiting.remove(at);
+            self.events.push_back(Event::ChannelClosed { channel, reason: ChannelCloseReason::Local });
+        }
+        if let (Some(association), Some(stream)) =
+            (&mut self.association, self.channels.by_name.get(&channel))
+        {
+            association.close_channel(now, *stream);
+        }
+        self.look_at_association(now);
+    }
+
+    /// What has come of a call into SCTP.
+    pub(super) fn look_at_association(&mut self, now: Instant) {
+        while let Some(event) = self.association.as_mut().and_then(Association::poll_event) {
+            match event {
+                DataEvent::Connected => {
+                    self.phases.sctp.get_or_insert(now);
+                    self.events.push_back(Event::DataReady);
+                }
+                DataEvent::ChannelOpened { channel, config, opener } => {
+                    let channel = self.channels.of_stream(channel);
+                    self.events.push_back(Event::ChannelOpened { channel, config, opener });
+                }
+                DataEvent::Message { channel, kind, data } => {
+                    let channel = self.channels.of_stream(channel);
+                    self.events.push_back(Event::Message { channel, kind, data });
+                }
+                DataEvent::BufferedAmountLow { channel } => {
+                    let channel = self.channels.of_stream(channel);
+                    self.events.push_back(Event::BufferedAmountLow { channel });
+                }
+                DataEvent::Writable { channel } => {
+                    let channel = self.channels.of_stream(channel);
+                    self.events.push_back(Event::Writable { channel });
+                }
+                DataEvent::ChannelClosed { channel, reason } => {
+                    let channel = self.channels.remove(channel);
+                    self.events.push_back(Event::ChannelClosed { channel, reason });
+                }
+                DataEvent::Closed { .. } => self.association_closed(now),
+                _ => {}
+            }
+        }
+    }
+
+    /// Messages are over. Where there was nothing else, so is the connection: a browser that closes ends SCTP first, and
+    /// some say nothing after it.
+    fn association_closed(&mut self, now: Instant) {
+        if !self.has_media() {
+            self.begin_closing(now, Closed::Remote);
+        }
+    }
+}

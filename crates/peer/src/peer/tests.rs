@@ -1,0 +1,1 @@
+//! Two peers in virtual time.
