@@ -87,7 +87,7 @@ fn floor(group: &mut BenchmarkGroup<'_, WallTime>, profile: Profile, payload: us
         use aes::cipher::{InnerIvInit, KeyInit, StreamCipherCore};
         use hmac::Mac;
         let aes = aes::Aes128Enc::new(&[7; 16].into());
-        let mac: hmac::Hmac<sha1::Sha1> = hmac::Mac::new_from_slice(&[9; 20]).expect("any length");
+        let mac = hmac::Hmac::<sha1::Sha1>::new_from_slice(&[9; 20]).expect("any length");
         group.bench_function("floor: RustCrypto", |b| {
             b.iter(|| {
                 let packet = &mut buf[..plain.len()];

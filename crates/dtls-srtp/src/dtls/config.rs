@@ -147,7 +147,7 @@ impl fmt::Debug for EndpointConfig {
 
 /// 1,280 octets of IPv6 less 40 of IPv6, 8 of UDP and 32 for a relay's framing.
 pub const DEFAULT_MTU: usize = 1200;
-/// The least at which a flight with a usual certificate stays within [`MAX_FLIGHT`] records.
+/// The least at which a flight with a usual certificate stays within what the library saves of it.
 pub const MIN_MTU: usize = 256;
 /// Records that the library saves of a flight of DTLS 1.3; it panics at one more. A flight has six messages, and each datagram
 /// that it fills cuts one of them in two.

@@ -65,7 +65,7 @@ impl Fingerprint {
     /// From the octets of the hash.
     ///
     /// # Errors
-    /// [`FingerprintError::WrongLength`] if they are not [`HashFunction::len`].
+    /// [`FingerprintError::WrongLength`] if they are not [`HashFunction::digest_len`].
     pub fn new(hash: HashFunction, octets: &[u8]) -> Result<Self, FingerprintError> {
         if octets.len() != hash.digest_len() {
             return Err(FingerprintError::WrongLength { expected: hash.digest_len(), found: octets.len() });
