@@ -6,9 +6,12 @@ extern crate alloc;
 
 pub mod attribute;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod jsep;
 pub mod limits;
 mod session;
+mod steps;
 pub mod view;
 
 pub use error::{EXCERPT, ParseError, Report, ValueError};

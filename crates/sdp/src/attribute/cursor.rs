@@ -41,6 +41,7 @@ impl<'a> Cursor<'a> {
         let rest = self.rest();
         // `stop` only ever accepts ASCII, so the position is a character boundary.
         let end = rest.bytes().position(stop).unwrap_or(rest.len());
+        crate::steps::note(end);
         self.at += end;
         rest.get(..end).unwrap_or("")
     }

@@ -34,7 +34,7 @@ pub use grouping::{BundleOnly, Group, Mid};
 pub use ice::{EndOfCandidates, IceLite, IceOptions, IcePwd, IceUfrag};
 pub use msid::{Msid, MsidSemantic};
 pub use rtcp::{Rtcp, RtcpMux, RtcpMuxOnly, RtcpRsize};
-pub use sctp::{MaxMessageSize, SctpMap, SctpPort};
+pub use sctp::{MaxMessageSize, SctpInit, SctpMap, SctpPort};
 pub use simulcast::{Rid, RidDirection, Simulcast, SimulcastAlternatives};
 pub use ssrc::{Ssrc, SsrcGroup};
 
@@ -75,6 +75,7 @@ pub fn check(name: &str, value: &str) -> Result<(), ValueError> {
         TlsId::NAME => as_type::<TlsId<'_>>(value),
         SctpPort::NAME => as_type::<SctpPort>(value),
         MaxMessageSize::NAME => as_type::<MaxMessageSize>(value),
+        SctpInit::NAME => as_type::<SctpInit<'_>>(value),
         SctpMap::NAME => as_type::<SctpMap<'_>>(value),
         RtpMap::NAME => as_type::<RtpMap<'_>>(value),
         Fmtp::NAME => as_type::<Fmtp<'_>>(value),

@@ -29,7 +29,12 @@ impl<'a> Attribute<'a> for Ssrc<'a> {
         }
         cursor.space()?;
         let name = cursor.word(super::cursor::is_token, b":", "the name of a source attribute")?;
-        let value = if cursor.take(b':') { cursor.rest() } else { "" };
+        let value = if cursor.take(b':') {
+            cursor.rest()
+        } else {
+            cursor.done()?;
+            ""
+        };
         Ok(Ssrc { ssrc, name, value })
     }
 }

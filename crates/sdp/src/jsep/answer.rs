@@ -10,8 +10,8 @@ use super::transceiver::Transceiver;
 use super::write::{self, OutFormat};
 use super::{MediaKind, session_with_group};
 use crate::attribute::{
-    Direction, ExtMapAllowMixed, IceLite, IceOptions, MaxMessageSize, Mid, Rid, RidDirection, RtcpMux,
-    RtcpRsize, SctpPort, Setup, Simulcast, SimulcastAlternatives,
+    Direction, ExtMapAllowMixed, MaxMessageSize, Mid, Rid, RidDirection, RtcpMux, RtcpRsize, SctpPort, Setup,
+    Simulcast, SimulcastAlternatives,
 };
 use crate::{Media, Origin, Session};
 use alloc::string::String;
@@ -60,10 +60,7 @@ impl AnswerInput<'_> {
 
         let origin = Origin::of_session(self.config.session_id, self.version);
         let mut session = session_with_group(&origin, bundle.map(|_| mids));
-        if self.transport.lite {
-            session.header_mut().push(&IceLite);
-        }
-        session.header_mut().push(&IceOptions(write::ice_options(self.transport)));
+        write::push_session(&mut session, self.transport);
         media.into_iter().for_each(|media| session.push_media(media));
         Ok(session)
     }

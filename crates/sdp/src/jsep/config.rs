@@ -40,9 +40,9 @@ pub struct NegotiatorConfig {
     pub sctp_port: u16,
     /// RFC 8841 section 6: octets of the largest message that we receive; 0 for any size.
     pub max_message_size: u64,
-    /// RFC 8829 section 4.1.1 `must-bundle`: in offers, new sections behind the first have port 0 and `bundle-only`.
-    /// Turned off, they repeat the port of the first and its transport attributes, which peers that know BUNDLE only
-    /// by its drafts understand.
+    /// RFC 8829 section 4.1.1 `must-bundle`: in offers, new sections behind the first have port 0 and `bundle-only`, and
+    /// no transport attributes. Off by default: Chromium 156 rejects a section for data that is `bundle-only`, and
+    /// itself repeats the address and the transport attributes of the first section, as is done here then.
     pub bundle_only: bool,
 }
 
@@ -58,7 +58,7 @@ impl NegotiatorConfig {
             accept_data: true,
             sctp_port: 5000,
             max_message_size: 262_144,
-            bundle_only: true,
+            bundle_only: false,
         }
     }
 
@@ -80,6 +80,13 @@ impl NegotiatorConfig {
     #[must_use]
     pub fn with_answer_direction(mut self, direction: Direction) -> Self {
         self.answer_direction = direction;
+        self
+    }
+
+    /// With `bundle-only` sections in offers, or without.
+    #[must_use]
+    pub fn with_bundle_only(mut self, bundle_only: bool) -> Self {
+        self.bundle_only = bundle_only;
         self
     }
 

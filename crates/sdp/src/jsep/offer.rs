@@ -10,8 +10,8 @@ use super::transceiver::{Transceiver, TransceiverId};
 use super::write::{self, OutFormat};
 use super::{MediaKind, session_with_group};
 use crate::attribute::{
-    BundleOnly, Direction, ExtMapAllowMixed, IceLite, IceOptions, MaxMessageSize, Mid, Rtcp, RtcpMux,
-    RtcpMuxOnly, RtcpRsize, SctpPort, Setup,
+    BundleOnly, Direction, ExtMapAllowMixed, MaxMessageSize, Mid, Rtcp, RtcpMux, RtcpMuxOnly, RtcpRsize,
+    SctpPort, Setup,
 };
 use crate::limits::MAX_SECTIONS;
 use crate::{Media, Origin, Session};
@@ -67,7 +67,9 @@ impl OfferInput<'_> {
         self.apply_transport(&slots, tagged, &mut media);
 
         let mid_of = |slot: &Slot| match slot {
-            Slot::Media { mid, .. } | Slot::Data { mid, .. } => Some(mid.clone()),
+            Slot::Media { mid, .. } | Slot::Data { mid, .. } => {
+                Some(mid.clone()).filter(|mid| !mid.is_empty())
+            }
             Slot::Rejected => None,
         };
         let mut mids: Vec<String> =
@@ -82,10 +84,7 @@ impl OfferInput<'_> {
         let origin = Origin::of_session(self.config.session_id, self.version);
         let group = (!mids.is_empty()).then(|| mids.iter().map(String::as_str));
         let mut session = session_with_group(&origin, group);
-        if self.transport.lite {
-            session.header_mut().push(&IceLite);
-        }
-        session.header_mut().push(&IceOptions(write::ice_options(self.transport)));
+        write::push_session(&mut session, self.transport);
         if self.config.capabilities.extmap_allow_mixed {
             session.header_mut().push(&ExtMapAllowMixed);
         }
@@ -196,7 +195,7 @@ impl OfferInput<'_> {
         // RFC 8829 section 5.1.2: one protocol in offers, whatever the peer once wrote.
         let mut media = Media::new(name, 9, "UDP/TLS/RTP/SAVPF", &write::format_list(&formats))
             .map_err(Misuse::Malformed)?;
-        media.push(&Mid(mid));
+        push_mid(&mut media, mid);
         media.set_direction(transceiver.direction);
         self.push_extensions(&mut media, kind, numbers)?;
         media.push(&RtcpMux);
@@ -277,7 +276,7 @@ impl OfferInput<'_> {
     fn data_section(&self, mid: &str) -> Result<Media, NegotiationError> {
         let mut media =
             Media::new("application", 9, "UDP/DTLS/SCTP", "webrtc-datachannel").map_err(Misuse::Malformed)?;
-        media.push(&Mid(mid));
+        push_mid(&mut media, mid);
         media.push(&SctpPort(self.config.sctp_port));
         media.push(&MaxMessageSize(self.config.max_message_size));
         Ok(media)
@@ -295,6 +294,13 @@ impl OfferInput<'_> {
         }
         media.set_direction(Direction::Inactive);
         Ok(media)
+    }
+}
+
+/// A peer without mids agreed on sections without them, and they stay so.
+fn push_mid(media: &mut Media, mid: &str) {
+    if !mid.is_empty() {
+        media.push(&Mid(mid));
     }
 }
 

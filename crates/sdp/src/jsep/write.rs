@@ -2,12 +2,13 @@
 
 use super::config::{LocalTransport, Sending};
 use super::error::Misuse;
-use crate::Media;
 use crate::attribute::{
     Attribute, Candidate, CandidateKind, CandidateTransport, Direction, EndOfCandidates, ExtMap, Feedback,
-    FeedbackTarget, Fmtp, IcePwd, IceUfrag, Msid, Parameters, RtpMap, Setup, Ssrc, TlsId,
+    FeedbackTarget, Fmtp, IceLite, IceOptions, IcePwd, IceUfrag, Msid, Parameters, RtpMap, Setup, Ssrc,
+    TlsId,
 };
 use crate::error::ValueError;
+use crate::{Media, Session};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -59,13 +60,10 @@ pub(super) fn push_extension(media: &mut Media, id: u16, uri: &str, direction: O
     media.push(&ExtMap { id, direction, uri, attributes: "" });
 }
 
-/// Credentials, candidates, fingerprints: what one section says for its whole bundle.
+/// Credentials, role and candidates: what one section says for its whole bundle.
 pub(super) fn push_transport(media: &mut Media, transport: &LocalTransport, setup: Setup, tls_id: bool) {
     media.push(&IceUfrag(&transport.ufrag));
     media.push(&IcePwd(&transport.password));
-    for fingerprint in &transport.fingerprints {
-        media.push(fingerprint);
-    }
     media.push(&setup);
     if let Some(id) = transport.tls_id.as_deref().filter(|_| tls_id) {
         media.push(&TlsId(id));
@@ -150,7 +148,15 @@ pub(super) fn check_transport(transport: &LocalTransport) -> Result<(), Misuse> 
     Ok(())
 }
 
-/// `ice-options` of the session level: RFC 8829 section 5.2.1.
-pub(super) fn ice_options(transport: &LocalTransport) -> &'static str {
-    if transport.trickle { "trickle ice2" } else { "ice2" }
+/// What the session level says of the transport: RFC 8829 section 5.2.1, which has fingerprints alike in all sections or
+/// here. They are here because Firefox 153 crashes on an answer whose bundled sections have none, tagged one or not.
+pub(super) fn push_session(session: &mut Session, transport: &LocalTransport) {
+    let header = session.header_mut();
+    if transport.lite {
+        header.push(&IceLite);
+    }
+    header.push(&IceOptions(if transport.trickle { "trickle ice2" } else { "ice2" }));
+    for fingerprint in &transport.fingerprints {
+        header.push(fingerprint);
+    }
 }

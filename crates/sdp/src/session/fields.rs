@@ -163,7 +163,8 @@ pub(super) fn check(kind: u8, value: &str) -> Result<(), ValueError> {
         b'v' if value == "0" => Ok(()),
         b'v' => Err(ValueError::new(0, "version 0", "RFC 8866 section 5.1")),
         b'o' => Origin::parse(value).map(drop),
-        b's' => not_empty(value, "a session name", "RFC 8866 section 5.3"),
+        // It must not be empty, and in the examples of RFC 3264 section 10 it is.
+        b's' => Ok(()),
         b'i' => not_empty(value, "a title", "RFC 8866 section 5.4"),
         b'u' => not_empty(value, "a URI", "RFC 8866 section 5.5"),
         b'e' => not_empty(value, "an email address", "RFC 8866 section 5.6"),

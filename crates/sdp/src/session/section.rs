@@ -89,7 +89,7 @@ impl Section {
 
     /// Names and values of the attributes, in order.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.lines().filter_map(split_attribute)
+        self.lines().inspect(|_| crate::steps::note(1)).filter_map(split_attribute)
     }
 
     /// What follows the equals sign in the first line `kind=`.

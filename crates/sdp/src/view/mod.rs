@@ -107,6 +107,7 @@ impl<'a> Iterator for Lines<'a> {
             },
             None => (self.rest, Ending::Missing, ""),
         };
+        crate::steps::note(text.len());
         self.rest = rest;
         let line = Line { number: self.number, text, ending };
         Some(check(line).inspect_err(|_| self.rest = ""))

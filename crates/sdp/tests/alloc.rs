@@ -1,0 +1,90 @@
+//! Counts allocations: none for the view and for reading types, few for a session, none for writing into room.
+
+#![allow(unsafe_code, reason = "a global allocator cannot be written without it")]
+
+mod common;
+
+use common::fixture;
+use ginnel_sdp::attribute::{Candidate, Mid, RtpMap, Ssrc};
+use ginnel_sdp::{Session, view};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
+
+struct Counting;
+
+// SAFETY: everything is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
+    let before = COUNT.with(Cell::get);
+    let result = work();
+    (COUNT.with(Cell::get) - before, result)
+}
+
+#[test]
+fn the_view_allocates_nothing() {
+    let text = fixture("chromium-re-offer");
+    let (count, names) = allocations(|| {
+        view::lines(&text)
+            .unwrap()
+            .filter_map(|line| line.unwrap().attribute())
+            .map(|(name, _)| name.len())
+            .sum::<usize>()
+    });
+    assert!(names > 0);
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_session_allocates_little_and_its_types_nothing() {
+    let text = fixture("chromium-re-offer");
+    let (count, session) = allocations(|| Session::parse(&text).unwrap());
+    assert!(count <= 100, "{count} allocations for a session");
+    let (count, seen) = allocations(|| {
+        let sections = session.media().iter();
+        sections
+            .map(|media| {
+                media.all::<RtpMap<'_>>().count()
+                    + media.all::<Candidate<'_>>().count()
+                    + media.all::<Ssrc<'_>>().count()
+                    + media.all::<Mid<'_>>().count()
+            })
+            .sum::<usize>()
+    });
+    assert!(seen > 50, "{seen}");
+    assert_eq!(count, 0);
+    let mut out = String::with_capacity(text.len());
+    let (count, ()) = allocations(|| session.write_to(&mut out));
+    assert_eq!(count, 0);
+    assert_eq!(out, text);
+}
+
+/// The work for a description of four times the size is four times the work, as far as allocations tell.
+#[test]
+fn allocations_grow_with_the_text_and_no_faster() {
+    let section = |mid: usize| {
+        format!("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:{mid}\r\n{}", "a=ssrc:1 cname:x\r\n".repeat(50))
+    };
+    let text = |sections: usize| {
+        fixture("chromium-data-offer-trickle") + &(100..100 + sections).map(section).collect::<String>()
+    };
+    let count = |sections: usize| {
+        let text = text(sections);
+        allocations(|| Session::parse(&text).unwrap()).0
+    };
+    assert!(count(200) <= 4 * count(50) + 16);
+}
