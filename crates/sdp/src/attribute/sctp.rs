@@ -155,7 +155,7 @@ impl<'a> Attribute<'a> for SctpInit<'a> {
         if let Some(at) = text.bytes().position(|octet| sextet(octet).is_none()) {
             return Err(ValueError::new(at, "base64", CLAUSE));
         }
-        if value.len() % 4 != 0 || value.len() - text.len() > 2 {
+        if !value.len().is_multiple_of(4) || value.len() - text.len() > 2 {
             return Err(ValueError::new(value.len(), "base64 of whole groups of four", CLAUSE));
         }
         let mut octets = decode_base64(text);
