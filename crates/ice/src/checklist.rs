@@ -111,6 +111,11 @@ impl Checklist {
             topmost &= pair.priority < new.priority;
             succeeded |= matches!(pair.state, PairState::Succeeded);
         }
+        if self.pairs.len() == self.pairs.capacity() {
+            // Grows by half, and never beyond the limit: a full list wastes nothing.
+            let more = (self.pairs.len() / 2).max(4).min(self.limit - self.pairs.len());
+            self.pairs.reserve_exact(more);
+        }
         let id = PairId(self.next);
         self.next += 1;
         self.pairs.push(Pair {

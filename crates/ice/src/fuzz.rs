@@ -67,7 +67,7 @@ pub fn run(data: &[u8]) {
         {
             now = wake.at;
         }
-        now = now + Duration::from_millis(u64::from(op >> 4 & 7) * u64::from(arg));
+        now += Duration::from_millis(u64::from(op >> 4 & 7) * u64::from(arg));
         let mut buffer: Buffer = [0; 2048];
         settle(&mut agent, now, &mut buffer, &mut outside);
     }

@@ -15,24 +15,24 @@ use ginnel_ice::{Agent, AgentConfig, Event, Role, State};
 struct Counting;
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
-    static LIVE: Cell<usize> = const { Cell::new(0) };
+    static LIVE: Cell<i64> = const { Cell::new(0) };
 }
 // SAFETY: every call goes on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.with(|count| count.set(count.get() + 1));
-        LIVE.with(|live| live.set(live.get() + layout.size()));
+        LIVE.with(|live| live.set(live.get() + layout.size() as i64));
         // SAFETY: the caller keeps the contract.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        LIVE.with(|live| live.set(live.get() - layout.size()));
+        LIVE.with(|live| live.set(live.get() - layout.size() as i64));
         // SAFETY: the caller keeps the contract.
         unsafe { System.dealloc(memory, layout) }
     }
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         COUNT.with(|count| count.set(count.get() + 1));
-        LIVE.with(|live| live.set(live.get() - layout.size() + size));
+        LIVE.with(|live| live.set(live.get() - layout.size() as i64 + size as i64));
         // SAFETY: the caller keeps the contract.
         unsafe { System.realloc(memory, layout, size) }
     }
@@ -108,7 +108,7 @@ fn connected(ips: usize) -> (Agent, Agent, Instant, u64) {
     let nominated = |agent: &Agent| agent.selected().is_some_and(|selected| selected.nominated);
     while !(nominated(&left) && nominated(&right)) {
         while deliver(&mut a, &mut b, &mut right, now) | deliver(&mut b, &mut a, &mut left, now) {}
-        now = now + core::time::Duration::from_millis(10);
+        now += core::time::Duration::from_millis(10);
         settle(&mut left, now, &mut buffer, &mut a);
         settle(&mut right, now, &mut buffer, &mut b);
     }
@@ -157,7 +157,6 @@ fn an_agent_is_small() {
     drop(a);
     let heap = before - LIVE.with(Cell::get);
     // PERFORMANCE.md: at most 40 KB at 10 x 10.
-    let octets = heap + size_of::<Agent>();
+    let octets = heap as usize + size_of::<Agent>();
     assert!(octets <= 40_000, "{heap} on the heap, {} in itself", size_of::<Agent>());
-    println!("{octets} octets");
 }

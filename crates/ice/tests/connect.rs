@@ -248,3 +248,31 @@ fn relayed_and_foreign_candidates_of_the_peer_are_taken_or_skipped() {
     assert_eq!(add(&mut pair, Candidate::host("[2001:db8::1]:1".parse().unwrap())), Ok(()));
     assert_eq!(pair.agent(Side::A).pairs().len(), 1);
 }
+
+#[test]
+fn bindings_are_refreshed_until_a_pair_is_selected() {
+    let mut pair = behind_two_nats(15, true);
+    pair.sim.record(1_000);
+    pair.run_for(secs(50));
+    let asked = |pair: &Pair| {
+        let (server, ours) =
+            ("198.51.100.1:3478".parse().unwrap(), pair.agent(Side::A).local_candidates().next().unwrap());
+        let ours = ours.address.ip().unwrap();
+        common::requests(&pair.sim, ours).iter().filter(|(_, to, _)| *to == server).count()
+    };
+    assert_eq!(asked(&pair), 3, "every 15 s, besides the first, which left before the record began");
+    pair.connect();
+    let before = asked(&pair);
+    pair.run_for(secs(60));
+    assert_eq!(asked(&pair), before, "consent checks keep the mapping of the selected pair");
+}
+
+#[test]
+fn nothing_is_taken_after_end_of_candidates() {
+    let mut pair = Pair::simple(16, ms(10));
+    pair.exchange();
+    pair.run_for(ms(1));
+    let late = Candidate::host("203.0.113.9:9".parse().unwrap());
+    let taken = pair.sim.with(pair.a, |agent, now| agent.add_remote_candidate(now, late));
+    assert_eq!(taken, Err(ginnel_ice::CandidateError::AfterEndOfCandidates));
+}

@@ -74,6 +74,31 @@ fn consent_expires_thirty_seconds_after_the_last_answer() {
 }
 
 #[test]
+fn a_raised_consent_expiry_outlives_a_longer_silence() {
+    let a = AgentConfig::new(Role::Controlling).with_consent_expiry(secs(90));
+    let b = AgentConfig::new(Role::Controlled).with_consent_expiry(secs(90));
+    let mut pair = Pair::new(31, Link::new(ms(20)), (a, &["192.0.2.1"]), (b, &["198.51.100.2"]));
+    pair.connect();
+    pair.sim.cut(pair.host_a, pair.host_b);
+    pair.run_for(secs(70));
+    assert_eq!(pair.state(Side::A), State::Disconnected);
+    pair.sim.restore(pair.host_a, pair.host_b);
+    pair.run_until(secs(10), |a, b| a.state() == State::Connected && b.state() == State::Connected).unwrap();
+}
+
+#[test]
+fn the_role_may_be_set_once_it_is_known_who_offers() {
+    let mut pair = Pair::simple(32, ms(20));
+    pair.sim.with(pair.a, |agent, _| agent.set_role(Role::Controlled));
+    pair.sim.with(pair.b, |agent, _| agent.set_role(Role::Controlling));
+    pair.connect();
+    let (a, b) = (pair.agent(Side::A), pair.agent(Side::B));
+    assert_eq!((a.role(), b.role()), (Role::Controlled, Role::Controlling));
+    assert_eq!(a.stats().role_conflicts + b.stats().role_conflicts, 0);
+    assert_eq!(a.pairs()[0].priority, b.pairs()[0].priority);
+}
+
+#[test]
 fn a_revocation_by_the_peer_ends_consent_at_once() {
     let mut pair = Pair::simple(4, ms(20));
     pair.connect();
@@ -327,4 +352,21 @@ fn close_gives_the_sockets_back_and_is_the_end() {
     let candidate = Candidate::udp(CandidateAddress::Ip("192.0.2.9:1".parse().unwrap()), CandidateKind::Host);
     assert!(pair.sim.with(pair.a, |agent, now| agent.add_remote_candidate(now, candidate)).is_err());
     assert!(pair.when(Side::A, connected).is_some());
+}
+
+#[test]
+fn a_nomination_that_is_refused_fails_the_checklist() {
+    // RFC 8445 section 7.2.5.3.4.
+    let mut pair = Pair::simple(19, ms(20));
+    pair.sim.record(100);
+    pair.exchange();
+    pair.run_until(secs(1), |a, _| a.state() == State::Connected).unwrap();
+    pair.sim.cut(pair.host_a, pair.host_b);
+    pair.run_for(ms(100));
+    let path = path(&pair, Side::A);
+    let (_, _, transaction) = *requests(&pair.sim, path.local).last().unwrap();
+    let password = pair.agent(Side::B).local_credentials().password.clone();
+    pair.sim.inject(path, &answer(transaction, Err(400), Some(&password)));
+    pair.run_for(ms(1));
+    assert_eq!(failure(&pair, Side::A), Some(FailureReason::NominationFailed));
 }

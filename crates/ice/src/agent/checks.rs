@@ -77,7 +77,7 @@ impl Agent {
     /// RFC 8445 section 14.3: `MAX(500 ms, Ta * N * (Num-Waiting + Num-In-Progress))`, where N is the number of checklists
     /// whose checks share Ta: one. That is RFC 5245's N; it keeps what section 14.1 says of the formula, that every
     /// check is sent once before any is sent again.
-    fn check_rto(&self) -> Duration {
+    pub(super) fn check_rto(&self) -> Duration {
         let active = u32::try_from(self.session.checklist.active()).unwrap_or(u32::MAX);
         self.config.ta.saturating_mul(active).max(MIN_RTO)
     }

@@ -141,6 +141,12 @@ impl AgentConfig {
         self.ta = ta;
         self
     }
+    /// With another consent expiry; see [`AgentConfig::consent_expiry`] before raising it.
+    #[must_use]
+    pub const fn with_consent_expiry(mut self, consent_expiry: Duration) -> Self {
+        self.consent_expiry = consent_expiry;
+        self
+    }
     /// With another limit of pairs.
     #[must_use]
     pub const fn with_max_pairs(mut self, max_pairs: usize) -> Self {

@@ -70,16 +70,14 @@ impl Agent {
     pub(super) fn drain_names(&mut self) {
         while let Some(event) = self.names.querier.as_mut().and_then(Querier::poll_event) {
             match event {
-                mdns::Event::Resolved { id, ip, .. } => {
-                    if let Some(remote) = self.answered(id) {
-                        self.resolved(remote, ip);
-                    }
-                }
-                mdns::Event::Failed { id, name, .. } => {
-                    if self.answered(id).is_some() {
-                        self.push_event(Event::NameUnresolved(name));
-                    }
-                }
+                mdns::Event::Resolved { id, ip, .. } => match self.answered(id) {
+                    Some(remote) => self.resolved(remote, ip),
+                    None => continue,
+                },
+                mdns::Event::Failed { id, name, .. } => match self.answered(id) {
+                    Some(_) => self.push_event(Event::NameUnresolved(name)),
+                    None => continue,
+                },
                 _ => {}
             }
         }
