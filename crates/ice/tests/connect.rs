@@ -265,6 +265,16 @@ fn bindings_are_refreshed_until_a_pair_is_selected() {
     let before = asked(&pair);
     pair.run_for(secs(60));
     assert_eq!(asked(&pair), before, "consent checks keep the mapping of the selected pair");
+    // A restart asks again, and tells all candidates under the new name.
+    pair.seen_a.clear();
+    pair.trickle = false;
+    pair.sim.with(pair.a, |agent, now| drop(agent.restart(now).clone()));
+    pair.run_for(secs(1));
+    assert_eq!(asked(&pair), before + 1);
+    let ufrag = pair.agent(Side::A).local_credentials().ufrag.clone();
+    let told = |event: &Event| matches!(event, Event::LocalCandidate(c) if c.ufrag.as_ref() == Some(&ufrag));
+    assert_eq!(pair.seen_a.iter().filter(|(_, event)| told(event)).count(), 2);
+    assert!(matches!(pair.seen_a.last(), Some((_, Event::GatheringComplete))));
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl Agent {
             self.set_state(State::New);
         }
         self.update_state();
-        self.announce_all(now);
+        self.gather_again(now);
     }
     /// Both sides' credentials are known: checks begin, and what came too early is applied (RFC 8445 section 7.3).
     pub(super) fn begin_checks(&mut self, now: Instant) {

@@ -212,10 +212,15 @@ impl Agent {
         };
         self.announce(id);
         self.pair_local(now, id);
-        let same_family = |server: &&SocketAddr| server.is_ipv4() == local.is_ipv4();
-        for server in self.config.stun_servers.iter().filter(same_family) {
+        self.ask_servers(local);
+    }
+    /// Queues a query to each server of its family through the socket at `local`.
+    fn ask_servers(&mut self, local: SocketAddr) {
+        for server in self.config.stun_servers.iter().filter(|server| server.is_ipv4() == local.is_ipv4()) {
             let path = Path::udp(local, *server);
-            self.gather.queue.push_back(path);
+            if !self.gather.queue.contains(&path) {
+                self.gather.queue.push_back(path);
+            }
             self.gather.open_queries.push(path);
         }
     }
@@ -266,16 +271,20 @@ impl Agent {
         let candidate = local.candidate.clone();
         self.push_event(Event::LocalCandidate(candidate));
     }
-    /// After a restart all candidates are told again (RFC 8445 section 9), those of new sockets too.
-    pub(super) fn announce_all(&mut self, now: Instant) {
-        self.locals.retain(|local| local.candidate.kind != CandidateKind::PeerReflexive);
-        let known: Vec<LocalId> = self.locals.iter().map(|local| local.id).collect();
-        for id in known {
-            self.announce(id);
+    /// After a restart host candidates are told again (RFC 8445 section 9), those of new sockets too. Servers are asked again:
+    /// since a pair was selected the bindings were not refreshed, and may be others now.
+    pub(super) fn gather_again(&mut self, now: Instant) {
+        self.locals.retain(|local| local.candidate.kind == CandidateKind::Host);
+        self.gather.open_queries.clear();
+        let known: Vec<(LocalId, SocketAddr)> =
+            self.locals.iter().map(|local| (local.id, local.base)).collect();
+        for (id, base) in &known {
+            self.announce(*id);
+            self.ask_servers(*base);
         }
         for at in 0..self.gather.sockets.len() {
-            let fresh = |local: SocketAddr| !self.locals.iter().any(|known| known.address == local);
-            if self.gather.sockets[at].address().is_some_and(fresh) {
+            let local = self.gather.sockets.get(at).and_then(Socket::address);
+            if local.is_some_and(|local| !known.iter().any(|(_, base)| *base == local)) {
                 self.add_host(now, at);
             }
         }
