@@ -370,3 +370,23 @@ fn a_nomination_that_is_refused_fails_the_checklist() {
     pair.run_for(ms(1));
     assert_eq!(failure(&pair, Side::A), Some(FailureReason::NominationFailed));
 }
+
+#[test]
+fn an_answer_after_the_failure_revives_nothing() {
+    let mut pair = Pair::simple(20, ms(20));
+    pair.connect();
+    pair.sim.cut(pair.host_a, pair.host_b);
+    pair.sim.record(1_000);
+    pair.run_until(secs(40), |a, _| a.state() == State::Failed).unwrap();
+    let local = pair.agent(Side::A).local_candidates().next().unwrap().address.ip().unwrap();
+    let remote = pair.agent(Side::B).local_candidates().next().unwrap().address.ip().unwrap();
+    let password = pair.agent(Side::B).local_credentials().password.clone();
+    for (_, _, transaction) in requests(&pair.sim, local) {
+        let path = ginnel_core::Path::udp(local, remote);
+        pair.sim.inject(path, &answer(transaction, Ok(local), Some(&password)));
+    }
+    pair.sim.remove_ip(pair.host_b, "198.51.100.2");
+    pair.run_for(secs(5));
+    assert_eq!((pair.state(Side::A), pair.agent(Side::A).selected()), (State::Failed, None));
+    assert_eq!(pair.send(Side::A, b"no"), Err(SendError::Failed));
+}

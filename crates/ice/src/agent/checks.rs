@@ -167,7 +167,9 @@ impl Agent {
     /// RFC 8445 section 7.2.5: an answer to a check, or to a consent check.
     pub(super) fn handle_response(&mut self, now: Instant, path: Path, message: &Message<'_>) -> Handled<()> {
         let transaction = message.transaction_id();
-        let Some(asked) = self.asked(transaction).filter(|_| message.method() == Method::BINDING) else {
+        // Once the session has failed no answer revives it: only a restart does (RFC 7675 section 5.1).
+        let wanted = message.method() == Method::BINDING && self.state != State::Failed;
+        let Some(asked) = self.asked(transaction).filter(|_| wanted) else {
             self.stats.responses_ignored += 1;
             return Handled::Consumed;
         };
@@ -355,7 +357,7 @@ impl Agent {
         // Section 7.2.5.3.4: a nomination that fails, fails the checklist.
         if check.nominating && wanted == Nomination::Ours {
             self.session.checklist.state = ChecklistState::Failed;
-            return self.fail(now, FailureReason::NominationFailed);
+            return self.fail(FailureReason::NominationFailed);
         }
         self.choose_pair(now);
         self.consider_nomination(now);

@@ -29,7 +29,7 @@ impl Agent {
         if too_long || exhausted {
             self.session.checklist.state = ChecklistState::Failed;
             let reason = self.diagnose(exhausted);
-            self.fail(now, reason);
+            self.fail(reason);
         }
     }
     /// When [`Timer::GiveUp`] is to look.
@@ -77,7 +77,7 @@ impl Agent {
         }
     }
     /// Loudly: the state, then the reason.
-    pub(super) fn fail(&mut self, _now: Instant, reason: FailureReason) {
+    pub(super) fn fail(&mut self, reason: FailureReason) {
         if matches!(self.state, State::Failed | State::Closed) {
             return;
         }
@@ -109,7 +109,7 @@ impl Agent {
             self.set_state(State::New);
         }
         self.update_state();
-        self.gather_again(now);
+        self.gather_again();
     }
     /// Both sides' credentials are known: checks begin, and what came too early is applied (RFC 8445 section 7.3).
     pub(super) fn begin_checks(&mut self, now: Instant) {

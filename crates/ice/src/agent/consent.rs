@@ -121,11 +121,11 @@ impl Agent {
         self.update_state();
     }
     /// [`Timer::ConsentExpiry`]: RFC 7675 section 5.1, sending stops.
-    pub(super) fn fire_consent_expiry(&mut self, now: Instant) {
+    pub(super) fn fire_consent_expiry(&mut self) {
         let Some((id, _)) = self.session.in_use.take() else { return };
         self.revoke(id);
         self.push_event(Event::ConsentExpired);
-        self.fail(now, FailureReason::ConsentExpired(self.config.consent_expiry.as_secs()));
+        self.fail(FailureReason::ConsentExpired(self.config.consent_expiry.as_secs()));
     }
     /// [`Timer::PreviousExpiry`]: the old pair is gone, and the new session goes on without it.
     pub(super) fn fire_previous_expiry(&mut self, now: Instant) {
@@ -178,7 +178,7 @@ impl Agent {
                 if let Some((id, _)) = self.session.in_use.take() {
                     self.revoke(id);
                 }
-                self.fail(now, FailureReason::ConsentRevoked);
+                self.fail(FailureReason::ConsentRevoked);
             }
             Generation::Previous => self.fire_previous_expiry(now),
         }

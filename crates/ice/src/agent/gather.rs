@@ -177,7 +177,7 @@ impl Agent {
         self.complete_gathering();
     }
     /// The driver's answer to a `Bind` of ours.
-    pub(super) fn opened(&mut self, now: Instant, ticket: Ticket, result: Result<SocketAddr, Refused>) {
+    pub(super) fn opened(&mut self, ticket: Ticket, result: Result<SocketAddr, Refused>) {
         let opening = |socket: &Socket| socket.ticket == ticket && socket.state == SocketState::Opening;
         let Some(at) = self.gather.sockets.iter().position(opening) else { return };
         if self.is_over() {
@@ -192,7 +192,7 @@ impl Agent {
                 self.gather.sockets[at].state = SocketState::Open(local);
                 // RFC 8838 section 13: after end-of-candidates no candidate is told until a restart.
                 if !self.session.local_end {
-                    self.add_host(now, at);
+                    self.add_host(at);
                 }
             }
             Err(why) => {
@@ -203,7 +203,7 @@ impl Agent {
         self.complete_gathering();
     }
     /// A host candidate for the socket at `at`, and the queries through it.
-    fn add_host(&mut self, now: Instant, at: usize) {
+    fn add_host(&mut self, at: usize) {
         let Some((socket, local)) = self.gather.sockets.get(at).and_then(|s| Some((*s, s.address()?))) else {
             return;
         };
@@ -211,7 +211,7 @@ impl Agent {
             return;
         };
         self.announce(id);
-        self.pair_local(now, id);
+        self.pair_local(id);
         self.ask_servers(local);
     }
     /// Queues a query to each server of its family through the socket at `local`.
@@ -273,7 +273,7 @@ impl Agent {
     }
     /// After a restart host candidates are told again (RFC 8445 section 9), those of new sockets too. Servers are asked again:
     /// since a pair was selected the bindings were not refreshed, and may be others now.
-    pub(super) fn gather_again(&mut self, now: Instant) {
+    pub(super) fn gather_again(&mut self) {
         self.locals.retain(|local| local.candidate.kind == CandidateKind::Host);
         self.gather.open_queries.clear();
         let known: Vec<(LocalId, SocketAddr)> =
@@ -285,7 +285,7 @@ impl Agent {
         for at in 0..self.gather.sockets.len() {
             let local = self.gather.sockets.get(at).and_then(Socket::address);
             if local.is_some_and(|local| !known.iter().any(|(_, base)| *base == local)) {
-                self.add_host(now, at);
+                self.add_host(at);
             }
         }
         self.complete_gathering();
@@ -388,7 +388,7 @@ impl Agent {
         // RFC 8445 section 8.1.1: a second nomination takes a restart.
         let nothing_left = selected.is_some() && self.session.selected.is_none() && self.in_use().is_none();
         if nothing_left && self.state != State::Failed {
-            self.fail(now, FailureReason::SocketLost);
+            self.fail(FailureReason::SocketLost);
         }
         self.complete_gathering();
     }

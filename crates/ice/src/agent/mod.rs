@@ -264,7 +264,7 @@ impl Agent {
                 Timer::Retransmit => self.fire_retransmit(now),
                 Timer::Nominate => self.consider_nomination(now),
                 Timer::Consent => self.fire_consent(now, Generation::Current),
-                Timer::ConsentExpiry => self.fire_consent_expiry(now),
+                Timer::ConsentExpiry => self.fire_consent_expiry(),
                 Timer::PreviousConsent => self.fire_consent(now, Generation::Previous),
                 Timer::PreviousExpiry => self.fire_previous_expiry(now),
                 Timer::Keepalive => self.fire_keepalive(now),
@@ -281,7 +281,7 @@ impl Agent {
     pub fn handle_notice(&mut self, now: Instant, notice: Notice) {
         match notice {
             Notice::Opened { ticket, result } => match ticket.unnest() {
-                (CHILD_SOCKETS, own) => self.opened(now, own, result),
+                (CHILD_SOCKETS, own) => self.opened(own, result),
                 (CHILD_NAMES, own) => self.notify_names(now, Notice::Opened { ticket: own, result }),
                 _ => {}
             },

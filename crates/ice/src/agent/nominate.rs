@@ -31,6 +31,9 @@ impl Agent {
     /// RFC 8445 section 12.1: data takes the selected pair; until there is one the pair of before the restart, as long as it
     /// answers; else the best valid pair.
     pub(super) fn choose_pair(&mut self, now: Instant) {
+        if matches!(self.state, State::Failed | State::Closed) {
+            return;
+        }
         let expiry = self.config.consent_expiry;
         let usable = |pair: &Pair| pair.has_consent(now, expiry);
         let selected =

@@ -90,20 +90,18 @@ impl Agent {
         }
     }
     pub(super) fn pair_remote(&mut self, id: RemoteId) {
-        let bases: alloc::vec::Vec<LocalId> = self.bases().collect();
-        for local in bases {
-            self.pair(local, id);
+        for at in 0..self.locals.len() {
+            let base =
+                self.locals.get(at).filter(|local| is_base(local.candidate.kind)).map(|local| local.id);
+            if let Some(base) = base {
+                self.pair(base, id);
+            }
         }
     }
-    pub(super) fn pair_local(&mut self, _now: Instant, id: LocalId) {
+    pub(super) fn pair_local(&mut self, id: LocalId) {
         for at in 0..self.session.remotes.len() {
             self.pair(id, RemoteId(at as u16));
         }
-    }
-    /// Candidates that packets leave from.
-    fn bases(&self) -> impl Iterator<Item = LocalId> + '_ {
-        let is_base = |kind| matches!(kind, CandidateKind::Host | CandidateKind::Relayed);
-        self.locals.iter().filter(move |local| is_base(local.candidate.kind)).map(|local| local.id)
     }
     /// RFC 8445 section 6.1.2.2: same component, same family, link-local only with link-local. RFC 8445 section 7.3.1.3:
     /// not with what a check taught us; its pair is formed where the check arrived.
@@ -153,6 +151,10 @@ impl Agent {
     }
 }
 
+/// Whether packets leave from candidates of this kind.
+const fn is_base(kind: CandidateKind) -> bool {
+    matches!(kind, CandidateKind::Host | CandidateKind::Relayed)
+}
 /// RFC 4291 section 2.5.6.
 fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
