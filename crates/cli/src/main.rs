@@ -1,2 +1,59 @@
-//! The `ginnel` program.
-fn main() {}
+//! The `ginnel` program: WebRTC from the command line.
+//!
+//! Without a subcommand it runs `demo`: a web page, a STUN server and a WebRTC peer that answers the page.
+
+#![forbid(unsafe_code)]
+
+mod connect;
+mod demo;
+mod host;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// WebRTC outside the browser.
+#[derive(Parser)]
+#[command(name = "ginnel", version, about, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    demo: demo::Options,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a page that connects your browser to a WebRTC peer in this program (the default)
+    Demo(demo::Options),
+    /// Offer a connection to a peer that answers at URL, check an echo over it, and report the times
+    Connect(connect::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("GINNEL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the async runtime does not start: {error}")),
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            None => demo::run(cli.demo).await,
+            Some(Command::Demo(options)) => demo::run(options).await,
+            Some(Command::Connect(options)) => connect::run(options).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => fail(&sentence),
+    }
+}
+
+/// Every failure is one sentence that says what, where, and what to do.
+fn fail(sentence: &str) -> ExitCode {
+    eprintln!("ginnel: {sentence}");
+    ExitCode::FAILURE
+}

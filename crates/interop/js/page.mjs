@@ -8,22 +8,22 @@ export async function page(tab, options) {
   await tab.waitForFunction(() => window.ginnel.state === 'connected', { timeout: options.deadline * 1000 });
   const seen = { timings: await tab.evaluate(() => window.ginnel.timings) };
 
-  await tab.type('#chat-input', 'hello from the page');
+  await tab.type('#line', 'hello from the page');
   await tab.keyboard.press('Enter');
   await tab.waitForFunction(
-    () => document.querySelectorAll('#chat-log [data-from="peer"]').length > 0,
+    () => document.querySelector('#log li.back') !== null,
     { timeout: 10_000 },
   );
-  seen.chat = await tab.$eval('#chat-log [data-from="peer"]', (line) => line.textContent);
+  seen.chat = await tab.$eval('#log li.back', (line) => line.textContent);
 
   if (options.media) {
     await tab.waitForFunction(
-      (frames) => document.querySelector('#remote-video').getVideoPlaybackQuality().totalVideoFrames >= frames,
+      (frames) => document.querySelector('#echo').getVideoPlaybackQuality().totalVideoFrames >= frames,
       { timeout: options.deadline * 1000, polling: 200 },
       options.frames,
     );
   }
-  await tab.waitForFunction(() => document.querySelectorAll('#pairs tbody tr').length > 0, { timeout: 10_000 });
+  await tab.waitForFunction(() => document.querySelectorAll('#pairs tr').length > 0, { timeout: 10_000 });
   seen.status = await tab.$eval('#status', (line) => line.textContent);
   seen.server = await tab.evaluate(async () => (await fetch('/stats')).json());
 

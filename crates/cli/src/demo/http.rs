@@ -1,0 +1,171 @@
+//! The HTTP side of the demo: the page, its assets, and the signalling contract.
+//!
+//! | route | body | answer |
+//! |---|---|---|
+//! | `GET /` and its assets | | the page, embedded in the binary |
+//! | `GET /config` | | `{"stun": "stun:host:port" or null, "version"}` |
+//! | `POST /offer` | `{"sdp", "type": "offer"}` | `{"sdp", "type": "answer", "session"}`, every candidate in it |
+//! | `POST /candidate` | `{"session", "candidate", "sdpMid"}` | 204; an empty candidate ends them |
+//! | `POST /hangup` | `{"session"}` | 204 |
+//! | `GET /stats[?session=ID]` | | `{"peers": [..]}` |
+//!
+//! What goes wrong is answered with a 4xx or 5xx and `{"error": "a sentence"}`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Query, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    assets,
+    sessions::{Candidate, Refusal, Sessions},
+};
+
+/// The largest description that a browser sends is a few tens of kilobytes.
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// What the handlers share.
+pub(crate) struct Shared {
+    pub(crate) sessions: Sessions,
+    /// The port of the STUN server, if there is one: its host is the one that the browser asked for.
+    pub(crate) stun_port: Option<u16>,
+}
+
+/// All routes.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    let mut router = Router::new()
+        .route("/config", get(config))
+        .route("/offer", post(offer))
+        .route("/candidate", post(candidate))
+        .route("/hangup", post(hangup))
+        .route("/stats", get(stats));
+    for asset in assets::ALL {
+        router = router.route(asset.path, get(move || async { asset_response(asset) }));
+    }
+    router.layer(DefaultBodyLimit::max(BODY_LIMIT)).with_state(shared)
+}
+
+fn asset_response(asset: &'static assets::Asset) -> Response {
+    let headers: [(HeaderName, &str); 4] = [
+        (header::CONTENT_TYPE, asset.content_type),
+        (header::CACHE_CONTROL, "no-cache"),
+        // Nothing is loaded from elsewhere, so nothing may be; the echoed streams are not loads.
+        (header::CONTENT_SECURITY_POLICY, "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, asset.text).into_response()
+}
+
+async fn config(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Json<Value> {
+    let stun = shared.stun_port.map(|port| format!("stun:{}:{port}", asked_host(&headers)));
+    Json(json!({ "stun": stun, "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// The host under which the browser reached us, without its port.
+fn asked_host(headers: &HeaderMap) -> &str {
+    let host = headers.get(header::HOST).and_then(|h: &HeaderValue| h.to_str().ok()).unwrap_or("127.0.0.1");
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[derive(Deserialize)]
+struct Offer {
+    sdp: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+async fn offer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let offer: Offer = match parse(&body) {
+        Ok(offer) => offer,
+        Err(response) => return response,
+    };
+    if offer.kind != "offer" {
+        return error(
+            StatusCode::BAD_REQUEST,
+            &format!("\"type\" is \"{}\": only an offer is answered", offer.kind),
+        );
+    }
+    match shared.sessions.offer(offer.sdp).await {
+        Ok(answer) => {
+            Json(json!({ "sdp": answer.sdp, "type": "answer", "session": answer.session })).into_response()
+        }
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+#[derive(Deserialize)]
+struct TrickledCandidate {
+    session: String,
+    candidate: Option<String>,
+    #[serde(rename = "sdpMid")]
+    mid: Option<String>,
+}
+
+async fn candidate(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let sent: TrickledCandidate = match parse(&body) {
+        Ok(sent) => sent,
+        Err(response) => return response,
+    };
+    let candidate = Candidate { line: sent.candidate.unwrap_or_default(), mid: sent.mid };
+    match shared.sessions.candidate(&sent.session, candidate).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+#[derive(Deserialize)]
+struct Hangup {
+    session: String,
+}
+
+async fn hangup(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let sent: Hangup = match parse(&body) {
+        Ok(sent) => sent,
+        Err(response) => return response,
+    };
+    match shared.sessions.hangup(&sent.session).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    session: Option<String>,
+}
+
+async fn stats(State(shared): State<Arc<Shared>>, Query(filter): Query<Filter>) -> Json<Value> {
+    Json(json!({ "peers": shared.sessions.stats(filter.session.as_deref()) }))
+}
+
+/// JSON whatever its content type: `navigator.sendBeacon` sends plain text.
+fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
+    serde_json::from_slice(body).map_err(|e| {
+        error(StatusCode::BAD_REQUEST, &format!("the body is not the JSON that belongs here: {e}"))
+    })
+}
+
+fn refuse(refusal: &Refusal) -> Response {
+    let status = match refusal {
+        Refusal::Offer(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::NoSuchSession => StatusCode::NOT_FOUND,
+        Refusal::TooMany(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    error(status, &refusal.to_string())
+}
+
+fn error(status: StatusCode, sentence: &str) -> Response {
+    (status, Json(json!({ "error": sentence }))).into_response()
+}
