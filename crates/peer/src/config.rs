@@ -1,6 +1,6 @@
 //! What a peer is made from.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ginnel_core::Epoch;
 use ginnel_dtls_srtp::dtls::{Certificate, Versions};
@@ -31,6 +31,9 @@ pub struct PeerConfig {
     pub ice: AgentConfig,
     /// Which versions of DTLS are spoken: whichever the peer has, 1.3 before 1.2.
     pub versions: Versions,
+    /// How long the handshake of DTLS may take: 60 s. Its timer doubles with each retransmission, so on a path that loses a
+    /// third it now and then takes half of that. Whether the path works at all is ICE's to say, and sooner.
+    pub dtls_timeout: Duration,
     /// Codecs and header extensions that may be agreed on: those that can be forwarded unchanged.
     pub capabilities: Capabilities,
     /// What a section that the peer offered is answered with, as far as the offer permits: `sendrecv`, for a peer that
@@ -56,6 +59,7 @@ impl PeerConfig {
             certificate,
             ice: AgentConfig::new(Role::Controlled),
             versions: Versions::Auto,
+            dtls_timeout: Duration::from_secs(60),
             capabilities: Capabilities::forwarding(),
             answer_direction: Direction::SendRecv,
             trickle: true,
@@ -75,6 +79,12 @@ impl PeerConfig {
     #[must_use]
     pub fn with_versions(self, versions: Versions) -> Self {
         Self { versions, ..self }
+    }
+
+    /// With another limit for the handshake of DTLS.
+    #[must_use]
+    pub fn with_dtls_timeout(self, dtls_timeout: Duration) -> Self {
+        Self { dtls_timeout, ..self }
     }
 
     /// With or without announcing that candidates may follow.

@@ -39,6 +39,12 @@ pub enum CandidateError {
     /// Candidates mean something only beside the description that they belong to.
     #[error("there is no remote description yet: apply it first")]
     NoRemoteDescription,
+    /// Our answer is awaited, and the candidates that wait for it are as many as are kept.
+    #[error("{limit} candidates wait for our answer already, and no more are kept")]
+    TooManyEarly {
+        /// How many are kept.
+        limit: usize,
+    },
     /// The peer is closed.
     #[error("the peer is closed")]
     Closed,
@@ -81,7 +87,7 @@ pub enum MessageError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MediaError {
-    /// Wait for `Secured`.
+    /// There are no keys for media, or the packet cannot be protected.
     #[error("{0}")]
     Session(#[from] ginnel_dtls_srtp::MediaError),
     /// Wait for the state `Connected`.
@@ -93,4 +99,7 @@ pub enum MediaError {
     /// No DTLS session has begun.
     #[error("there is no secure connection yet: wait for Secured")]
     NotSecured,
+    /// The peer is closing or closed.
+    #[error("the peer is closed")]
+    Closed,
 }

@@ -53,7 +53,8 @@ impl fmt::Display for ConnectionState {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A candidate to tell the other side, where trickling is in use.
+    /// A candidate to tell the other side, where trickling is in use. Those that were there when a description was made
+    /// are in it, and do not come as events.
     LocalCandidate(LocalCandidate),
     /// No more local candidates will come: tell the other side, or, without trickling, make the description now.
     GatheringComplete,
@@ -165,7 +166,8 @@ pub enum Closed {
     Failed,
 }
 
-/// When each phase was done, `None` while it is not. A restart of ICE changes none of them.
+/// When each phase was done, `None` while it is not. A restart of ICE changes none of them; where the peer's certificate has
+/// changed, `dtls` and `sctp` are those of the new session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Phases {

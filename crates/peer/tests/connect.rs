@@ -167,6 +167,7 @@ fn sec_51_another_certificate_than_described_is_refused_in_both_roles() {
         let log = &pair.side(deceived).log;
         assert_eq!(count(log, |e| matches!(e, Event::Secured { .. } | Event::DataReady)), 0, "{log:#?}");
         assert_eq!(log.last().map(|(_, e)| e), Some(&Event::Closed(Closed::Failed)));
+        assert_eq!(states(log), ["connecting", "failed", "closed"]);
     }
 }
 

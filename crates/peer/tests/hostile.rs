@@ -4,12 +4,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Pair, ms};
+use common::{Pair, ms, rtcp, rtp, sends};
 use ginnel_core::{Path, Rng, Seed};
 use ginnel_netsim::Link;
-use ginnel_peer::{ConnectionState, Event, MessageKind};
+use ginnel_peer::{ConnectionState, Event, MessageKind, Peer};
+use ginnel_sdp::{attribute::Direction, jsep::MediaKind};
 
-/// How many datagrams: half random, half real traffic with a few octets changed.
+/// How many datagrams: half random, half real traffic with a few octets changed: STUN, DTLS, SRTP and SRTCP.
 const DATAGRAMS: usize = 100_000;
 
 fn random(rng: &mut Rng) -> Vec<u8> {
@@ -37,14 +38,21 @@ fn mutated(rng: &mut Rng, real: &[Vec<u8>]) -> Vec<u8> {
 fn a_hundred_thousand_datagrams_change_nothing_but_counters() {
     let mut pair = Pair::new(11, Link::new(ms(1)));
     pair.sim.record(2_000);
+    pair.sim.with(pair.left.node, |peer, _| {
+        peer.add_transceiver(MediaKind::Audio, Direction::SendRecv).expect("there is room")
+    });
     let (mut pair, ours, theirs) = pair.connected();
     let (left, right) = (pair.left.node, pair.right.node);
+    let (payload_type, ssrc) = sends(pair.sim.get(left), 0);
     for n in 0..50u8 {
         pair.sim.with(left, |peer, now| {
             peer.send_message(now, ours, MessageKind::Binary, &[n; 300]).expect("it is taken");
         });
+        pair.sim.send(left, &rtp(payload_type, ssrc, n.into()), Peer::send_rtp).expect("it is sent");
+        pair.sim.send(left, &rtcp(ssrc), Peer::send_rtcp).expect("it is sent");
         pair.sim.run_for(ms(20));
     }
+    assert_eq!(pair.sim.data(right).len(), 100, "media arrives");
     let path = pair.sim.get(right).agent().selected().expect("there is a path").path;
     let (to, from) = (path.local, path.remote);
     let real: Vec<Vec<u8>> =
@@ -71,6 +79,7 @@ fn a_hundred_thousand_datagrams_change_nothing_but_counters() {
     pair.look();
     let said: Vec<_> = pair.right.log[events_before..].iter().map(|(_, event)| event).collect();
     assert!(said.is_empty(), "{said:?}");
+    assert!(pair.sim.data(right).is_empty(), "nothing that was changed is media");
     let peer = pair.sim.get(right);
     assert_eq!(peer.state(), ConnectionState::Connected);
     assert_eq!(peer.agent().selected().map(|pair| pair.path), Some(path));

@@ -225,14 +225,7 @@ impl Agent {
     /// # Errors
     /// When no pair is valid. The packet is as it was, and the agent too.
     pub fn send(&mut self, now: Instant, packet: &mut Packet<'_>) -> Result<Transmit, SendError> {
-        let Some((of, path)) = self.in_use().map(|(of, link)| (of, link.path)) else {
-            return Err(match self.state {
-                State::Failed => SendError::Failed,
-                State::Closed => SendError::Closed,
-                _ => SendError::NotConnected,
-            });
-        };
-        let transmit = self.route(path).ok_or(SendError::NotConnected)?;
+        let (of, transmit) = self.way(packet)?;
         let octets = packet.len() as u64;
         if let Some(link) = self.link_mut(of) {
             link.last_sent = now;
@@ -246,6 +239,31 @@ impl Agent {
         self.stats.packets_sent += 1;
         self.stats.bytes_sent += octets;
         Ok(transmit)
+    }
+
+    /// Whether [`send`](Self::send) would take this packet now: for layers above, which must know before they encrypt it.
+    ///
+    /// # Errors
+    /// What `send` would say.
+    pub fn check_send(&self, packet: &Packet<'_>) -> Result<(), SendError> {
+        self.way(packet).map(drop)
+    }
+    /// Where user data goes. A route that puts something around a packet asks here whether there is room.
+    fn way(&self, _packet: &Packet<'_>) -> Result<(Generation, Transmit), SendError> {
+        let Some((of, path)) = self.in_use().map(|(of, link)| (of, link.path)) else {
+            return Err(match self.state {
+                State::Failed => SendError::Failed,
+                State::Closed => SendError::Closed,
+                _ => SendError::NotConnected,
+            });
+        };
+        let transmit = self.route(path).ok_or(SendError::NotConnected)?;
+        Ok((of, transmit))
+    }
+    /// Whether data still takes the pair of before a restart, since none of the new generation works yet.
+    #[must_use]
+    pub fn uses_previous(&self) -> bool {
+        matches!(self.in_use(), Some((Generation::Previous, _)))
     }
 
     /// One arrival. `Data` is user data from a validated path; `Send` an answer to a check. `Foreign` came to a socket that

@@ -1,13 +1,13 @@
 //! The peer connection: see [`Peer`].
 
 mod channels;
+mod closing;
+mod events;
 mod negotiation;
 mod report;
-#[cfg(test)]
-mod tests;
 mod transport;
 
-use std::{collections::VecDeque, net::IpAddr};
+use std::net::IpAddr;
 
 use ginnel_core::{Handled, Instant, Notice, Packet, Receive, Request, Rng, Seed, Transmit, Wake};
 use ginnel_datachannel::Association;
@@ -18,8 +18,11 @@ use ginnel_sdp::{
     jsep::{Negotiated, Negotiator, NegotiatorConfig, Transceiver},
 };
 
-use crate::{Closed, ConnectionState, Data, Event, MediaError, PeerConfig, Phases, media::Routes};
+use crate::{ConnectionState, Data, Event, MediaError, PeerConfig, Phases, media::Routes};
 pub use channels::ChannelId;
+use closing::Life;
+use events::Events;
+use negotiation::Described;
 pub use report::Stats;
 
 /// One end of a WebRTC connection.
@@ -71,23 +74,20 @@ pub struct Peer {
     rng: Rng,
     /// RFC 7022: our canonical name in RTCP and descriptions.
     cname: String,
+    /// Our last description: what candidates of ours are named after.
+    described: Option<Described>,
     /// Candidates that came before the answer to their offer, and whether they were all.
     early_candidates: Vec<Candidate<'static>>,
     early_end: bool,
     state: ConnectionState,
     life: Life,
     phases: Phases,
-    events: VecDeque<Event>,
+    /// When something was told last, for what is noticed in between.
+    now: Instant,
+    /// Whether reading has given room to the association that it should tell its peer of.
+    was_read: bool,
+    events: Events,
     stats: Stats,
-}
-
-/// From the first call to the last drain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
-    Open,
-    /// Goodbyes are being written, top down: SCTP, then DTLS, then ICE.
-    Closing(Closed),
-    Closed,
 }
 
 impl Peer {
@@ -112,12 +112,15 @@ impl Peer {
             routes: Routes::default(),
             cname: negotiation::word(&mut rng),
             rng,
+            described: None,
             early_candidates: Vec::new(),
             early_end: false,
             state: ConnectionState::New,
             life: Life::Open,
             phases: Phases::default(),
-            events: VecDeque::new(),
+            now: Instant::EPOCH,
+            was_read: false,
+            events: Events::default(),
             stats: Stats::default(),
             config,
         }
@@ -156,6 +159,7 @@ impl Peer {
 
     /// Fires what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.was_read = false;
         self.agent.handle_timeout(now);
         self.look_at_agent(now);
         if let Some(session) = &mut self.session {
@@ -197,29 +201,20 @@ impl Peer {
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop();
+        self.was_read |= self.look_at_association(self.now);
+        event.or_else(|| self.events.pop())
     }
 
     /// When to call [`Peer::handle_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Wake> {
         Wake::soonest([
+            self.was_read.then(|| Wake::new(self.now, "peer: messages were read")),
             self.agent.poll_timeout(),
             self.session.as_ref().and_then(Session::poll_timeout),
             self.association.as_ref().and_then(Association::poll_timeout),
         ])
-    }
-
-    /// Ends the connection politely: SCTP and DTLS tell the peer, as far as there is a path, then the sockets are given back.
-    /// Settle once more after it.
-    pub fn close(&mut self, now: Instant) {
-        self.begin_closing(now, Closed::Local);
-    }
-
-    /// Whether it has ended.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.life == Life::Closed && self.events.is_empty()
     }
 
     /// Protects an RTP packet and says where it goes.

@@ -5,8 +5,8 @@
 use ginnel_core::{Instant, Rng};
 use ginnel_ice::{CandidateKind, Credentials, Role as IceRole, State as IceState};
 use ginnel_sdp::{
-    Session as Description,
-    attribute::{Candidate, Direction},
+    Media, Session as Description,
+    attribute::{Candidate, Direction, Mid},
     jsep::{
         CandidateVerdict, LocalTransport, MediaKind, Misuse, NegotiationError, SdpType, Sending,
         TransceiverId,
@@ -17,7 +17,15 @@ use super::{Life, Peer};
 use crate::{CandidateError, DescriptionError, Event, candidate as convert};
 
 /// How many candidates are kept that came before the answer to their offer. Browsers have a dozen.
-const MAX_EARLY_CANDIDATES: usize = 64;
+pub(super) const MAX_EARLY_CANDIDATES: usize = 64;
+
+/// What candidates of ours are named after: the transport of a description that we have made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Described {
+    pub(super) ufrag: String,
+    pub(super) mid: String,
+    pub(super) line_index: usize,
+}
 
 impl Peer {
     /// Wants an audio or video section in the next offer. What it sends gets an SSRC, and a second one for retransmissions.
@@ -46,9 +54,12 @@ impl Peer {
         if self.phases.started.is_none() {
             self.agent.set_role(IceRole::Controlling);
         }
-        let offer = self.negotiator.create_offer(&self.local_transport())?;
-        let text = offer.to_string();
+        let transport = self.local_transport();
+        let offer = self.negotiator.create_offer(&transport)?;
+        let (text, tagged) = (offer.to_string(), tagged_section(&offer));
         self.negotiator.set_local(SdpType::Offer, offer)?;
+        self.described =
+            tagged.map(|(line_index, mid)| Described { ufrag: transport.ufrag, mid, line_index });
         self.look_at_agent(now);
         Ok(text)
     }
@@ -61,8 +72,9 @@ impl Peer {
     /// When there is no offer, or it cannot be answered.
     pub fn answer(&mut self, now: Instant) -> Result<String, DescriptionError> {
         self.check_open()?;
-        if self.negotiator.remote_restarts_ice() {
+        if self.negotiator.remote_restarts_ice() && !self.has_restarted() {
             self.agent.restart(now);
+            self.look_at_agent(now);
         }
         let answer = self.negotiator.create_answer(&self.local_transport())?;
         let text = answer.to_string();
@@ -83,6 +95,8 @@ impl Peer {
             if self.phases.started.is_none() {
                 self.agent.set_role(IceRole::Controlled);
             }
+            // Those of an offer that this one replaces are in this one.
+            self.forget_early();
             self.name_streams();
             return Ok(());
         }
@@ -94,8 +108,15 @@ impl Peer {
     /// # Errors
     /// When there is none.
     pub fn rollback(&mut self) -> Result<(), NegotiationError> {
+        self.negotiator.rollback()?;
+        self.forget_early();
+        self.describe_agreed();
+        Ok(())
+    }
+
+    fn forget_early(&mut self) {
         self.early_candidates.clear();
-        self.negotiator.rollback()
+        self.early_end = false;
     }
 
     /// Our description with the candidates that have been gathered by now: what goes to the peer where candidates cannot
@@ -106,7 +127,9 @@ impl Peer {
     }
 
     /// New credentials and candidates for ICE, to be told by the next [`offer`](Peer::offer). What works goes on working
-    /// until something new does. Addresses may be added again, and their end is to be said again.
+    /// until something new does. Addresses that were lost may be added again.
+    ///
+    /// There is no way back: until that offer is answered, an offer of the peer that does not restart ICE too cannot be.
     pub fn restart_ice(&mut self, now: Instant) {
         self.agent.restart(now);
         self.look_at_agent(now);
@@ -135,9 +158,10 @@ impl Peer {
         }
         if self.negotiator.signaling_state() == ginnel_sdp::jsep::SignalingState::HaveRemoteOffer {
             // It belongs to credentials that are agreed on only by our answer.
-            if self.early_candidates.len() < MAX_EARLY_CANDIDATES {
-                self.early_candidates.push(candidate.into_owned());
+            if self.early_candidates.len() >= MAX_EARLY_CANDIDATES {
+                return Err(CandidateError::TooManyEarly { limit: MAX_EARLY_CANDIDATES });
             }
+            self.early_candidates.push(candidate.into_owned());
             return Ok(());
         }
         self.add_candidate(now, &candidate)?;
@@ -147,7 +171,13 @@ impl Peer {
 
     /// The peer has said that no more candidates will come.
     pub fn end_of_remote_candidates(&mut self, now: Instant) {
-        if self.negotiator.signaling_state() == ginnel_sdp::jsep::SignalingState::HaveRemoteOffer {
+        if self.life != Life::Open {
+            return;
+        }
+        let is_pending =
+            self.negotiator.signaling_state() == ginnel_sdp::jsep::SignalingState::HaveRemoteOffer;
+        if is_pending || self.agent.remote_credentials().is_none() {
+            // It is about candidates of a description that is not agreed on yet.
             self.early_end = true;
             return;
         }
@@ -176,18 +206,33 @@ impl Peer {
             .with_trickle(self.config.trickle)
     }
 
-    /// The section that trickled candidates of ours are named after: the one whose transport all share.
-    pub(super) fn transport_section(&self) -> (String, usize) {
+    /// Whether our credentials are others already than those agreed on.
+    fn has_restarted(&self) -> bool {
         let agreed = self.negotiator.negotiated().and_then(|agreed| agreed.transport.as_ref());
-        agreed.map_or_else(|| ("0".to_string(), 0), |transport| (transport.mid.clone(), transport.index))
+        agreed.is_some_and(|transport| transport.local_ufrag != self.agent.local_credentials().ufrag)
+    }
+
+    /// From now on candidates of ours are named after the section whose transport all share.
+    fn describe_agreed(&mut self) {
+        let agreed = self.negotiator.negotiated().and_then(|agreed| agreed.transport.as_ref());
+        self.described = agreed.map(|transport| Described {
+            ufrag: transport.local_ufrag.clone(),
+            mid: transport.mid.clone(),
+            line_index: transport.index,
+        });
     }
 
     /// Gives ICE, DTLS and SCTP what was agreed on.
     fn apply_agreement(&mut self, now: Instant) -> Result<(), DescriptionError> {
         let Some(agreed) = self.negotiator.negotiated().cloned() else { return Ok(()) };
-        self.routes.update(&agreed);
+        self.stats.sources_forgotten += self.routes.update(&agreed);
+        self.describe_agreed();
         if let Some(transport) = &agreed.transport {
             let credentials = Credentials::new(&*transport.remote_ufrag, &*transport.remote_password)?;
+            if transport.remote_lite {
+                // RFC 8445 section 6.1.1: a lite agent cannot nominate.
+                self.agent.set_role(IceRole::Controlling);
+            }
             if self.agent.state() != IceState::Closed {
                 self.phases.started.get_or_insert(now);
                 self.agent.set_remote_credentials(now, credentials)?;
@@ -204,7 +249,11 @@ impl Peer {
                 self.drop_session(now);
             }
         }
-        self.events.push_back(Event::Negotiated);
+        if let (Some(association), Some(sctp)) = (&mut self.association, &agreed.sctp) {
+            let longest = usize::try_from(sctp.remote_max_message_size).unwrap_or(usize::MAX);
+            association.set_remote_max_message_size(longest);
+        }
+        self.events.push(Event::Negotiated);
         self.look_at_agent(now);
         self.begin_association(now);
         Ok(())
@@ -226,6 +275,13 @@ impl Peer {
             let _ = self.negotiator.set_sending(id, sending);
         }
     }
+}
+
+/// RFC 9143 section 7.2: the section of an offer whose transport the bundle is offered: the first that is in use.
+fn tagged_section(offer: &Description) -> Option<(usize, String)> {
+    let in_use = |media: &&Media| media.line().port != 0;
+    let index = offer.media().iter().position(|media| in_use(&media))?;
+    Some((index, offer.media().get(index)?.get::<Mid<'_>>()?.0.to_string()))
 }
 
 /// RFC 3550 section 8: random; zero looks like a mistake to some, so it is not drawn.

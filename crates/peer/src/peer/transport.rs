@@ -11,7 +11,7 @@ use ginnel_dtls_srtp::{
     Event as SessionEvent, Kind, Session, SessionConfig,
     dtls::{DEFAULT_RTO, EndpointConfig, Role as DtlsRole},
 };
-use ginnel_ice::{Event as IceEvent, State as IceState};
+use ginnel_ice::{Event as IceEvent, SendError, State as IceState};
 use ginnel_rtp::RtpView;
 use ginnel_sdp::jsep;
 
@@ -64,7 +64,9 @@ impl Peer {
     }
 
     fn route_rtp(&mut self, packet: &Packet<'_>) -> Handled<Data> {
-        let section = RtpView::parse(packet.bytes()).ok().and_then(|rtp| self.routes.section(&rtp));
+        let parsed = RtpView::parse(packet.bytes()).ok();
+        let (section, remembered) = parsed.map_or((None, true), |rtp| self.routes.section(&rtp));
+        self.stats.sources_forgotten += u64::from(!remembered);
         match section {
             Some(section) => Handled::Data(Data::Rtp { section }),
             None => {
@@ -81,53 +83,60 @@ impl Peer {
         now: Instant,
         packet: &mut Packet<'_>,
     ) -> Option<Transmit> {
-        self.agent.selected()?;
-        let session = self.session.as_mut()?;
         packet.clear();
-        if !session.poll_transmit(now, packet) {
+        self.agent.check_send(packet).ok()?;
+        let session = self.session.as_mut()?;
+        while !session.poll_transmit(now, packet) {
             let association = self.association.as_mut().filter(|_| session.is_connected())?;
             packet.clear();
             if !association.poll_transmit(now, packet) {
                 return None;
             }
-            if session.send(now, packet).is_err() {
-                self.stats.records_refused += 1;
-                return None;
+            if session.send(now, packet).is_ok() {
+                break;
             }
+            self.stats.records_refused += 1;
+            packet.clear();
         }
         let sent = self.agent.send(now, packet);
         self.stats.datagrams_refused += u64::from(sent.is_err());
         sent.ok()
     }
 
-    /// Protects media in place and routes it.
+    /// Protects media in place and routes it. The route is asked first: what cannot leave uses up no sequence number.
     pub(super) fn send_media(
         &mut self,
         now: Instant,
         packet: &mut Packet<'_>,
         protect: impl Fn(&mut Session, Instant, &mut Packet<'_>) -> Result<(), ginnel_dtls_srtp::MediaError>,
     ) -> Result<Transmit, MediaError> {
-        if self.agent.selected().is_none() {
-            return Err(MediaError::NoPath);
+        if self.life != Life::Open {
+            return Err(MediaError::Closed);
         }
+        self.agent.check_send(packet).map_err(|why| match why {
+            SendError::NoRoom => MediaError::Path(why),
+            _ => MediaError::NoPath,
+        })?;
         let session = self.session.as_mut().ok_or(MediaError::NotSecured)?;
         protect(session, now, packet)?;
+        self.look_at_session(now);
         Ok(self.agent.send(now, packet)?)
     }
 
     /// What has come of a call into ICE.
     pub(super) fn look_at_agent(&mut self, now: Instant) {
+        self.now = self.now.max(now);
         while let Some(event) = self.agent.poll_event() {
             match event {
                 IceEvent::LocalCandidate(candidate) => self.tell_candidate(&candidate),
-                IceEvent::GatheringComplete => self.events.push_back(Event::GatheringComplete),
+                IceEvent::GatheringComplete => self.events.push(Event::GatheringComplete),
                 IceEvent::StateChanged { to, .. } => {
-                    self.events.push_back(Event::IceState(to));
+                    self.events.push(Event::IceState(to));
                     if to == IceState::Connected {
                         self.phases.ice.get_or_insert(now);
                     }
                 }
-                IceEvent::Failed(reason) => self.events.push_back(Event::Failed(Failure::Ice(reason))),
+                IceEvent::Failed(reason) => self.events.push(Event::Failed(Failure::Ice(reason))),
                 _ => {}
             }
         }
@@ -135,17 +144,26 @@ impl Peer {
         self.update_state();
     }
 
+    /// Those that come before the description with their user name fragment are in it.
     fn tell_candidate(&mut self, candidate: &ginnel_ice::Candidate) {
         let ufrag = &self.agent.local_credentials().ufrag;
-        let line = convert::to_sdp(candidate, ufrag).to_string();
-        let (mid, line_index) = self.transport_section();
-        self.events.push_back(Event::LocalCandidate(LocalCandidate { mid, line_index, candidate: line }));
+        let Some(described) = self.described.as_ref().filter(|described| described.ufrag == *ufrag) else {
+            return;
+        };
+        let (mid, line_index) = (described.mid.clone(), described.line_index);
+        let candidate = convert::to_sdp(candidate, ufrag).to_string();
+        self.events.push(Event::LocalCandidate(LocalCandidate { mid, line_index, candidate }));
     }
 
     /// DTLS begins with the first path, so that its first timeout can be made from a measured round trip, and a hello is
     /// only taken from where ICE has been.
     fn begin_session(&mut self, now: Instant) {
         if self.session.is_some() || self.life != Life::Open || self.agent.selected().is_none() {
+            return;
+        }
+        // RFC 8842 section 5.1: a new DTLS association goes over the new transport; at the end of the old one may be
+        // someone else.
+        if self.generation > 0 && self.agent.uses_previous() {
             return;
         }
         let Some(negotiated) = self.negotiator.negotiated() else { return };
@@ -160,6 +178,7 @@ impl Peer {
             EndpointConfig::new(self.config.certificate.clone(), role, fingerprints, self.config.epoch)
                 .with_versions(self.config.versions)
                 .with_initial_rto(self.dtls_rto())
+                .with_handshake_timeout(self.config.dtls_timeout)
                 .with_required_profile(self.has_media());
         let seed = self.session_seed.fork(&self.generation.to_string());
         match Session::new(SessionConfig::from(config), now, &seed) {
@@ -187,8 +206,8 @@ impl Peer {
         while let Some(event) = self.session.as_mut().and_then(Session::poll_event) {
             match event {
                 SessionEvent::Connected { version, profile } => {
-                    self.phases.dtls = Some(now);
-                    self.events.push_back(Event::Secured { version, profile });
+                    self.phases.dtls.get_or_insert(now);
+                    self.events.push(Event::Secured { version, profile });
                     self.begin_association(now);
                 }
                 SessionEvent::Closed { .. } => self.begin_closing(now, Closed::Remote),
@@ -230,71 +249,12 @@ impl Peer {
         self.look_at_association(now);
     }
 
-    /// A failure that no restart of ICE mends.
-    fn fail(&mut self, now: Instant, failure: Failure) {
-        self.events.push_back(Event::Failed(failure));
-        self.begin_closing(now, Closed::Failed);
-    }
-
-    /// Says goodbye in the uppermost layer; [`Peer::go_on_closing`] goes on downward as each has been drained.
-    pub(super) fn begin_closing(&mut self, now: Instant, why: Closed) {
-        if self.life != Life::Open {
-            return;
-        }
-        self.life = Life::Closing(why);
-        if let Some(association) = &mut self.association {
-            association.abort(now);
-        }
-        self.look_at_association(now);
-        if self.agent.selected().is_none() || why != Closed::Local {
-            // There is nobody to tell: whoever is gone hears no goodbye.
-            self.finish(now);
-        }
-    }
-
-    /// Called when nothing more is to be sent: the layer above has said what it had to say. True if the next one may have
-    /// something to say now.
-    pub(super) fn go_on_closing(&mut self, now: Instant) -> bool {
-        if !matches!(self.life, Life::Closing(_)) {
-            return false;
-        }
-        match self.session.as_mut().filter(|session| session.is_connected()) {
-            Some(session) => {
-                session.close(now);
-                self.look_at_session(now);
-            }
-            None => self.finish(now),
-        }
-        true
-    }
-
     /// The peer's identity has changed by agreement (RFC 8842 section 5): a new DTLS association, and so new SRTP keys and a
     /// new SCTP association, are needed.
     pub(super) fn drop_session(&mut self, now: Instant) {
-        if let Some(association) = &mut self.association {
-            association.abort(now);
-        }
-        self.look_at_association(now);
-        self.keep_counters();
-        self.session = None;
-        self.association = None;
+        self.end_sessions(now);
+        (self.phases.dtls, self.phases.sctp) = (None, None);
         self.generation += 1;
-    }
-
-    fn keep_counters(&mut self) {
-        let now = self.stats();
-        (self.stats.session, self.stats.data) = (now.session, now.data);
-    }
-
-    fn finish(&mut self, now: Instant) {
-        let Life::Closing(why) = self.life else { return };
-        self.life = Life::Closed;
-        self.keep_counters();
-        self.session = None;
-        self.association = None;
-        self.agent.close(now);
-        self.look_at_agent(now);
-        self.events.push_back(Event::Closed(why));
     }
 
     /// The state that ICE's and DTLS's give together.
@@ -312,7 +272,7 @@ impl Peer {
         };
         if state != self.state {
             self.state = state;
-            self.events.push_back(Event::State(state));
+            self.events.push(Event::State(state));
         }
     }
 }

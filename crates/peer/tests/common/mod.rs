@@ -22,7 +22,7 @@ pub(crate) const fn ms(n: u64) -> Duration {
 
 /// Certificates cost milliseconds, and no test is about making them.
 pub(crate) fn certificate(of: usize) -> Arc<Certificate> {
-    static MADE: OnceLock<[Arc<Certificate>; 2]> = OnceLock::new();
+    static MADE: OnceLock<[Arc<Certificate>; 3]> = OnceLock::new();
     let made = MADE.get_or_init(|| {
         std::array::from_fn(|_| Arc::new(Certificate::generate().expect("a certificate can be made")))
     });
@@ -93,11 +93,16 @@ impl Pair {
     /// Offer and answer, without delay; candidates follow by [`Pair::look`].
     pub(crate) fn signal(&mut self) {
         self.look();
-        let (left, right) = (self.left.node, self.right.node);
-        let offer = self.sim.with(left, Peer::offer).expect("an offer");
-        self.sim.with(right, |peer, now| peer.set_remote(now, SdpType::Offer, &offer)).expect("it is taken");
-        let answer = self.sim.with(right, Peer::answer).expect("an answer");
-        self.sim.with(left, |peer, now| peer.set_remote(now, SdpType::Answer, &answer)).expect("it is taken");
+        self.exchange(0);
+    }
+
+    /// One more offer and answer, without delay: the offer comes from side `of`.
+    pub(crate) fn exchange(&mut self, of: usize) {
+        let (from, to) = (self.side(of).node, self.side(1 - of).node);
+        let offer = self.sim.with(from, Peer::offer).expect("an offer");
+        self.sim.with(to, |peer, now| peer.set_remote(now, SdpType::Offer, &offer)).expect("it is taken");
+        let answer = self.sim.with(to, Peer::answer).expect("an answer");
+        self.sim.with(from, |peer, now| peer.set_remote(now, SdpType::Answer, &answer)).expect("it is taken");
     }
 
     /// Fetches events, and carries candidates across.
@@ -145,7 +150,7 @@ impl Pair {
         let channel = self.sim.with(left, |peer, now| peer.open_channel(now, ChannelConfig::new("chat")));
         let channel = channel.expect("a channel can be opened");
         self.signal();
-        self.expect("both ends open", Duration::from_secs(120), |pair| {
+        self.expect("both ends open", Duration::from_secs(300), |pair| {
             pair.left.opened().is_some() && pair.right.opened().is_some()
         });
         let theirs = self.right.opened().expect("it is open");
@@ -193,6 +198,31 @@ impl Side {
     }
 }
 
+/// An RTP packet.
+pub(crate) fn rtp(payload_type: u8, ssrc: u32, sequence_number: u16) -> Vec<u8> {
+    let mut octets = vec![0x80, payload_type];
+    octets.extend(sequence_number.to_be_bytes());
+    octets.extend((u32::from(sequence_number) * 960).to_be_bytes());
+    octets.extend(ssrc.to_be_bytes());
+    octets.extend(b"what was heard");
+    octets
+}
+
+/// A receiver report without blocks.
+pub(crate) fn rtcp(ssrc: u32) -> Vec<u8> {
+    let mut octets = vec![0x80, 201, 0, 1];
+    octets.extend(ssrc.to_be_bytes());
+    octets
+}
+
+/// What a side sends in the section of that index: a payload type and its SSRC.
+pub(crate) fn sends(peer: &Peer, section: usize) -> (u8, u32) {
+    let section = &peer.negotiated().expect("it was agreed on").sections[section];
+    let transceiver = peer.transceivers().find(|t| Some(t.id) == section.transceiver).expect("it has one");
+    let ssrc = transceiver.sending.as_ref().expect("it sends").ssrc;
+    (section.codecs.first().expect("a codec was agreed on").send_payload_type, ssrc)
+}
+
 /// Sends numbered messages, as many as the send buffer takes at a time, and says how many have been taken.
 pub(crate) fn send_numbered(pair: &mut Pair, of: usize, channel: ChannelId, from: u32, to: u32) -> u32 {
     let node = pair.side(of).node;
@@ -209,11 +239,11 @@ pub(crate) fn numbered(n: u32) -> Vec<u8> {
     n.to_be_bytes().into_iter().cycle().take(len).collect()
 }
 
-/// ICE for whom a third of all packets is lost: consent lasts longer.
+/// For whom a third of all packets is lost: consent lasts longer, and a handshake may.
 pub(crate) fn patient(config: PeerConfig) -> PeerConfig {
     let mut ice = AgentConfig::new(Role::Controlled);
     ice.consent_expiry = Duration::from_secs(600);
-    config.with_ice(ice)
+    config.with_ice(ice).with_dtls_timeout(Duration::from_secs(600))
 }
 
 /// So many seeds: a sample by default, all in a soak.

@@ -1,1 +1,0 @@
-//! Two peers in virtual time.
