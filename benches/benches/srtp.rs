@@ -8,8 +8,7 @@ use ginnel_dtls_srtp::srtp::{Config, MasterKey, Profile, Receiver, Sender};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-const PROFILES: [Profile; 3] =
-    [Profile::Aes128CmHmacSha1_80, Profile::AeadAes128Gcm, Profile::AeadAes256Gcm];
+const PROFILES: [Profile; 3] = [Profile::Aes128CmHmacSha1_80, Profile::AeadAes128Gcm, Profile::AeadAes256Gcm];
 const PAYLOADS: [usize; 2] = [20, 1200];
 const KEY: [u8; 32] = [0x5A; 32];
 const SALT: [u8; 14] = [0xC3; 14];
@@ -127,10 +126,7 @@ fn floor(group: &mut BenchmarkGroup<'_, WallTime>, profile: Profile, payload: us
 fn floor_gcm<G>(group: &mut BenchmarkGroup<'_, WallTime>, key: &[u8], plain: &[u8])
 where
     G: aes_gcm::KeyInit
-        + aes_gcm::aead::AeadInOut<
-            NonceSize = aes::cipher::consts::U12,
-            TagSize = aes::cipher::consts::U16,
-        >,
+        + aes_gcm::aead::AeadInOut<NonceSize = aes::cipher::consts::U12, TagSize = aes::cipher::consts::U16>,
 {
     let gcm = G::new_from_slice(key).expect("right length");
     let mut buf = [0u8; 2048];
@@ -187,7 +183,15 @@ fn benches(criterion: &mut Criterion) {
                 floor(&mut group, profile, payload);
                 #[cfg(feature = "peers")]
                 {
-                    rival!(group, "rtc-srtp", rtc_srtp, [&rtc_srtp::crypto::providers::RingCrypto], profile, payload, decrypt);
+                    rival!(
+                        group,
+                        "rtc-srtp",
+                        rtc_srtp,
+                        [&rtc_srtp::crypto::providers::RingCrypto],
+                        profile,
+                        payload,
+                        decrypt
+                    );
                     rival!(group, "webrtc-srtp", webrtc_srtp, [], profile, payload, decrypt);
                 }
                 group.finish();

@@ -3,7 +3,7 @@
 //! `xtask/no-std` is a static library with its own panic handler over all of them. If any crate below pulled in std,
 //! the compiler would find two panic handlers and refuse: claims of no_std that no build proves are worth nothing.
 
-use crate::step::{Failure, Step, root, target_dir};
+use crate::step::{Failure, Step, output_of, root, target_dir};
 
 /// Targets that are checked as well, where they are installed.
 const MORE_TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "wasm32-unknown-unknown"];
@@ -15,17 +15,12 @@ pub(crate) fn run() -> Result<(), Failure> {
     let target = target_dir().join("no-std");
     let build = |name: &str, more: &[&str]| {
         let words = [&["build", "--release", "--quiet", "--manifest-path", manifest.as_ref()], more].concat();
-        Step::cargo(name, &words).env("CARGO_TARGET_DIR", &target).run()
+        Step::cargo(name, &words).env("CARGO_TARGET_DIR", &target).run().map(drop)
     };
     build("no_std proof", &[])?;
-    let installed = installed_targets();
+    let installed = output_of(&["rustup", "target", "list", "--installed"]);
     for triple in MORE_TARGETS.iter().filter(|t| installed.lines().any(|line| line == **t)) {
         build(&format!("no_std proof, {triple}"), &["--target", triple])?;
     }
     Ok(())
-}
-
-fn installed_targets() -> String {
-    let listed = std::process::Command::new("rustup").args(["target", "list", "--installed"]).output();
-    listed.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default()
 }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::step::{Failure, root};
+use crate::step::{Failure, report, root};
 
 /// The example that the root README shows.
 const EXAMPLE: &str = "crates/ginnel/examples/two_peers.rs";
@@ -17,11 +17,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         check_crate(&dir, &mut wrong);
     }
     check_root(&mut wrong)?;
-    if wrong.is_empty() {
-        eprintln!("  {:<34}ok", "readme");
-        return Ok(());
-    }
-    Err(format!("readme:\n  {}", wrong.join("\n  ")))
+    report("readme", &wrong)
 }
 
 fn check_crate(dir: &Path, wrong: &mut Vec<String>) {
@@ -37,8 +33,14 @@ fn check_crate(dir: &Path, wrong: &mut Vec<String>) {
 }
 
 fn check_root(wrong: &mut Vec<String>) -> Result<(), Failure> {
-    let read = |path: &str| std::fs::read_to_string(root().join(path)).map_err(|e| format!("{path}: {e}"));
-    let (readme, example) = (read("README.md")?, read(EXAMPLE)?);
+    let mut read = |path: &str| {
+        let text = std::fs::read_to_string(root().join(path));
+        text.map_err(|e| wrong.push(format!("{path}: {e}"))).unwrap_or_default()
+    };
+    let (readme, example) = (read("README.md"), read(EXAMPLE));
+    if readme.is_empty() {
+        return Ok(());
+    }
     let shown =
         readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
     if !example.contains(shown.trim()) || shown.trim().is_empty() {

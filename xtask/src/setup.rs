@@ -3,13 +3,14 @@
 //! Only on Debian and only as root; elsewhere it says what is missing and how to get it, and the tests skip those
 //! peers. Under CI a peer that cannot be installed is a failure.
 
-use crate::step::{Failure, Step, in_ci, on_path, root};
+use crate::step::{Failure, Step, in_ci, on_path, output_of, root};
 
-/// A program that tests need, and the Debian package that has it.
+/// A program that tests need, and the Debian package that has it. Browsers are used by their full path, so that a
+/// test drives the one that is known; `node` and `npm` may come from anywhere.
 const NEEDS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
-    ("chromium", "chromium"),
-    ("firefox-esr", "firefox-esr"),
+    ("/usr/bin/chromium", "chromium"),
+    ("/usr/bin/firefox-esr", "firefox-esr"),
     ("node", "nodejs"),
     ("npm", "npm"),
 ];
@@ -40,10 +41,13 @@ fn install(missing: &[&str]) -> Result<(), Failure> {
         eprintln!("  {how}\n  Tests against those peers are skipped.");
         return Ok(());
     }
-    Step::new("apt-get update", &["apt-get", "update", "-qq"]).run()?;
     let mut command = vec!["apt-get", "install", "-y", "-qq", "--no-install-recommends"];
     command.extend(missing);
-    Step::new(&format!("install {words}"), &command).env("DEBIAN_FRONTEND", "noninteractive").run()
+    let outcome = Step::new("apt-get update", &["apt-get", "update", "-qq"]).run().and_then(|_| {
+        let step = Step::new("apt-get install", &command);
+        step.env("DEBIAN_FRONTEND", "noninteractive").run()
+    });
+    unless_in_ci(outcome, "tests against those peers are skipped")
 }
 
 /// `npm ci` when the lock file is newer than what is there.
@@ -54,18 +58,22 @@ fn packages() -> Result<(), Failure> {
     if have.is_some() && have >= modified("package-lock.json") {
         return Ok(());
     }
-    let outcome =
-        Step::new("npm ci", &["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]).within(&dir).run();
+    let words = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"];
+    unless_in_ci(Step::new("npm ci", &words).within(&dir).run(), "browser tests are skipped")
+}
+
+/// A machine that cannot have a peer tests the rest; CI must have all.
+fn unless_in_ci(outcome: Result<String, Failure>, else_what: &str) -> Result<(), Failure> {
     match outcome {
         Err(failure) if !in_ci() => {
-            eprintln!("  {failure}: browser tests are skipped");
+            eprintln!("  {failure}: {else_what}");
             Ok(())
         }
-        other => other,
+        other => other.map(drop),
     }
 }
 
 /// Whether this process may install packages: by `id -u`, which needs no unsafe code.
 fn is_root() -> bool {
-    std::process::Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0")
+    output_of(&["id", "-u"]) == "0"
 }

@@ -1,24 +1,28 @@
-//! One command as a step: quiet while it goes well, its whole output when it does not.
+//! One command as a step: quiet while it goes well, the end of its output when it does not.
 //!
 //! A step prints one line when it starts and finishes that line with the time it took. Where the output is worth
 //! reading as it comes (a test runner's own progress), use [`Step::shown`].
 
 use std::{
     fs::File,
+    io::Write,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
 /// Why a chore failed, as a sentence.
 pub(crate) type Failure = String;
 
+/// How much of a failed step's output is printed; the rest is in its log.
+const SHOWN_LINES: usize = 150;
+
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
-/// Where chores keep what they make: logs, installed tools.
+/// Where chores keep what they make: logs, measurements.
 pub(crate) fn scratch() -> PathBuf {
     let dir = target_dir().join("xtask");
     let _ = std::fs::create_dir_all(&dir);
@@ -27,7 +31,13 @@ pub(crate) fn scratch() -> PathBuf {
 
 /// Cargo's target folder, wherever the caller put it.
 pub(crate) fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    chosen_target_dir().unwrap_or_else(|| root().join("target"))
+}
+
+/// The target folder of the environment, if there is one. Absolute: steps run elsewhere than the caller.
+pub(crate) fn chosen_target_dir() -> Option<PathBuf> {
+    let dir = std::env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty())?;
+    std::path::absolute(dir).ok()
 }
 
 /// Whether this is CI, where a missing peer is a failure and not a skip.
@@ -35,10 +45,40 @@ pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|v| v == "true" || v == "1")
 }
 
-/// Whether a program of this name is on the PATH.
+/// Whether a program of this name is on the PATH; of a full path, whether it is there.
 pub(crate) fn on_path(program: &str) -> bool {
+    // Joined to a folder, a full path replaces it.
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}
+
+/// What a program prints, or nothing where it is missing or fails.
+pub(crate) fn output_of(words: &[&str]) -> String {
+    let output = Command::new(words[0]).args(&words[1..]).current_dir(root()).stderr(Stdio::null()).output();
+    let output = output.ok().filter(|output| output.status.success());
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default()
+}
+
+/// The cargo of the toolchain that runs this program.
+pub(crate) fn cargo() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string())
+}
+
+/// A heading between groups of steps.
+pub(crate) fn heading(text: &str) {
+    eprintln!("\n{text}");
+}
+
+/// The line of a check that runs inside this program.
+pub(crate) fn report(name: &str, wrong: &[String]) -> Result<(), Failure> {
+    eprintln!("  {name:<36}{}", if wrong.is_empty() { "ok" } else { "FAIL" });
+    for line in wrong {
+        eprintln!("    {line}");
+    }
+    match wrong.len() {
+        0 => Ok(()),
+        n => Err(format!("{name} ({n} found)")),
+    }
 }
 
 /// A command with a name for people.
@@ -46,7 +86,6 @@ pub(crate) fn on_path(program: &str) -> bool {
 pub(crate) struct Step {
     name: String,
     command: Command,
-    limit: Option<Duration>,
 }
 
 impl Step {
@@ -54,13 +93,15 @@ impl Step {
     pub(crate) fn new(name: &str, words: &[&str]) -> Self {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).current_dir(root()).stdin(Stdio::null());
-        Self { name: name.to_string(), command, limit: None }
+        if let Some(dir) = chosen_target_dir() {
+            command.env("CARGO_TARGET_DIR", dir);
+        }
+        Self { name: name.to_string(), command }
     }
 
     /// `cargo ...` with the toolchain that runs this program.
     pub(crate) fn cargo(name: &str, words: &[&str]) -> Self {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string());
-        Self::new(name, &[&[cargo.as_str()], words].concat())
+        Self::new(name, &[&[cargo().as_str()], words].concat())
     }
 
     /// Sets an environment variable.
@@ -81,62 +122,75 @@ impl Step {
         self
     }
 
-    /// Ends the command after this long and calls that a failure.
-    pub(crate) fn limit(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
-        self
+    /// Runs it quietly and returns what it printed: output goes to a log, whose end is shown on failure.
+    pub(crate) fn run(mut self) -> Result<String, Failure> {
+        let (log, started) = self.begin()?;
+        let status = self.command.status().map_err(|e| self.cannot(&e))?;
+        self.end(&log, started, status)
     }
 
-    /// Runs it quietly: output goes to a log, which is printed only on failure.
-    pub(crate) fn run(mut self) -> Result<(), Failure> {
-        let started = Instant::now();
-        let log = scratch().join(format!("{}.log", self.name.replace([' ', '/', ':'], "-")));
-        let file = File::create(&log).map_err(|e| format!("cannot write {}: {e}", log.display()))?;
-        let copy = file.try_clone().map_err(|e| format!("cannot write {}: {e}", log.display()))?;
-        self.command.stdout(file).stderr(copy);
-        eprint!("  {:<34}", self.name);
-        let status = self.wait()?;
-        eprintln!(
-            "{} {:>6.1} s",
-            if status.success() { "ok  " } else { "FAIL" },
-            started.elapsed().as_secs_f32()
-        );
-        if status.success() {
-            return Ok(());
+    /// As [`Step::run`], but ends the command and all that it started after this long, and returns `None` then.
+    pub(crate) fn run_within(mut self, limit: Duration) -> Result<Option<String>, Failure> {
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut self.command, 0);
+        let (log, started) = self.begin()?;
+        let mut child = self.command.spawn().map_err(|e| self.cannot(&e))?;
+        loop {
+            match child.try_wait().map_err(|e| self.cannot(&e))? {
+                Some(status) => return self.end(&log, started, status).map(Some),
+                None if started.elapsed() > limit => break,
+                None => std::thread::sleep(Duration::from_millis(100)),
+            }
         }
-        let text = std::fs::read_to_string(&log).unwrap_or_default();
-        eprintln!("{text}");
-        Err(format!("{} ({status})", self.name))
+        end_group(&mut child);
+        eprintln!("ended after {} s", limit.as_secs());
+        Ok(None)
     }
 
     /// Runs it with its output shown as it comes.
     pub(crate) fn shown(mut self) -> Result<(), Failure> {
         eprintln!("  {}", self.name);
-        let status = self.wait()?;
+        let status = self.command.status().map_err(|e| self.cannot(&e))?;
         if status.success() { Ok(()) } else { Err(format!("{} ({status})", self.name)) }
     }
 
-    fn wait(&mut self) -> Result<ExitStatus, Failure> {
-        let started = Instant::now();
-        let program = self.command.get_program().to_string_lossy().into_owned();
-        let cannot = |e| format!("cannot run {program}: {e}");
-        let Some(limit) = self.limit else { return self.command.status().map_err(cannot) };
-        let mut child = self.command.spawn().map_err(cannot)?;
-        loop {
-            if let Some(status) = child.try_wait().map_err(|e| format!("{}: {e}", self.name))? {
-                return Ok(status);
-            }
-            if started.elapsed() > limit {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("{}: not done after {} s", self.name, limit.as_secs()));
-            }
-            std::thread::sleep(Duration::from_millis(200));
+    fn begin(&mut self) -> Result<(PathBuf, Instant), Failure> {
+        let log = scratch().join(format!("{}.log", self.name.replace(|c: char| !c.is_alphanumeric(), "-")));
+        let file = File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
+        let (file, copy) = file.map_err(|e| format!("cannot write {}: {e}", log.display()))?;
+        self.command.stdout(file).stderr(copy);
+        eprint!("  {:<36}", self.name);
+        let _ = std::io::stderr().flush();
+        Ok((log, Instant::now()))
+    }
+
+    fn end(&self, log: &Path, started: Instant, status: ExitStatus) -> Result<String, Failure> {
+        let verdict = if status.success() { "ok  " } else { "FAIL" };
+        eprintln!("{verdict} {:>6.1} s", started.elapsed().as_secs_f32());
+        let text = std::fs::read(log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        if status.success() {
+            return Ok(text);
         }
+        let lines: Vec<&str> = text.lines().collect();
+        let from = lines.len().saturating_sub(SHOWN_LINES);
+        for line in &lines[from..] {
+            eprintln!("    {line}");
+        }
+        Err(format!("{} ({status}); its whole output is in {}", self.name, log.display()))
+    }
+
+    fn cannot(&self, error: &std::io::Error) -> Failure {
+        format!("{}: cannot run {}: {error}", self.name, self.command.get_program().to_string_lossy())
     }
 }
 
-/// A heading between groups of steps.
-pub(crate) fn heading(text: &str) {
-    eprintln!("\n{text}");
+/// Ends a child and its own children, such as the compilers of a cargo.
+fn end_group(child: &mut Child) {
+    if cfg!(unix) {
+        let group = format!("-{}", child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }

@@ -8,35 +8,42 @@ use crate::{
     step::{Failure, Step, heading, on_path},
 };
 
-/// Runs the tests.
+/// What the first part is made of: the tests against real peers are apart.
+const OURS: [&str; 3] = ["--workspace", "--exclude", "ginnel-interop"];
+
+/// Runs the tests. What fails in the first part does not keep the second from running.
 pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     if let Some(other) = args.iter().find(|a| **a != "--quick") {
         return Err(format!("'{other}' is not an option of `test`: there is only --quick"));
     }
-    heading("tests without real peers");
-    if nextest() {
-        Step::cargo("build", &["build", "--workspace", "--all-targets", "--quiet"]).run()?;
-        Step::cargo(
-            "units, properties, simulations",
-            &["nextest", "run", "--workspace", "--exclude", "ginnel-interop", "--status-level", "fail"],
-        )
-        .shown()?;
-    } else {
-        Step::cargo(
-            "units, properties, simulations",
-            &["test", "--workspace", "--exclude", "ginnel-interop", "--all-targets", "--quiet"],
-        )
-        .shown()?;
-    }
-    Step::cargo("doc tests", &["test", "--workspace", "--doc", "--quiet"]).run()?;
+    let ours = ours();
     if args.contains(&"--quick") {
-        return Ok(());
+        return ours;
     }
+    let failures: Vec<Failure> = [ours, peers()].into_iter().filter_map(Result::err).collect();
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+}
+
+fn ours() -> Result<(), Failure> {
+    heading("tests without real peers");
+    Step::cargo("build", &[&["build", "--all-targets", "--quiet"], &OURS[..]].concat()).run()?;
+    let step = |words: &[&str]| Step::cargo("units, properties, simulations", &[words, &OURS].concat());
+    let units = if nextest() {
+        step(&["nextest", "run", "--status-level", "fail"]).shown()
+    } else {
+        // Not `--all-targets`: that would run the benchmarks.
+        step(&["test", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast", "--quiet"]).shown()
+    };
+    let docs = Step::cargo("doc tests", &[&["test", "--doc", "--quiet"], &OURS[..]].concat()).run();
+    units.and(docs.map(drop))
+}
+
+fn peers() -> Result<(), Failure> {
     heading("tests against real peers");
     setup::run()?;
     Step::cargo("build the program", &["build", "--release", "--package", "ginnel-cli", "--quiet"]).run()?;
+    // One at a time: each test runs a whole browser, and the tests measure time to connect.
     let words: &[&str] = if nextest() {
-        // One at a time: each test runs a whole browser, and the tests measure time to connect.
         &["nextest", "run", "--package", "ginnel-interop", "--test-threads", "1", "--no-capture"]
     } else {
         &["test", "--package", "ginnel-interop", "--", "--test-threads", "1", "--nocapture"]
@@ -44,6 +51,7 @@ pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     Step::cargo("browsers", words).shown()
 }
 
-fn nextest() -> bool {
+/// Whether tests can run each in a process of its own, which is faster and tells which one hangs.
+pub(crate) fn nextest() -> bool {
     on_path("cargo-nextest")
 }

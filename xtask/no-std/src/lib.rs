@@ -1,6 +1,8 @@
 //! A static library without std over every no_std crate of Ginnel.
 //!
-//! It is never run. That it compiles is the proof: with std anywhere below, there would be two panic handlers.
+//! It is never run. That it compiles is the proof: with std anywhere below, there would be two panic handlers. Give
+//! `ginnel-ice` its feature `std` in the manifest, and the build ends in "error[E0152]: found duplicate lang item
+//! `panic_impl` ... first defined in crate `std` (which `thiserror` depends on)".
 #![no_std]
 
 use core::{

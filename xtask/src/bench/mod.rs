@@ -1,0 +1,61 @@
+//! `cargo xtask bench`: runs the benchmarks, prints one table with ratios, and keeps it as `docs/BENCHMARKS.md`.
+//!
+//! Ratios count, not times: machines differ and are noisy, but the floors and the rivals run in the same process as
+//! ours, within minutes. So the page is written only where the rivals took part (`--peers`).
+
+mod page;
+mod results;
+
+use std::path::PathBuf;
+
+use crate::step::{Failure, Step, heading, root, scratch};
+
+/// What the benchmarks of one run are told.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    quick: bool,
+    peers: bool,
+}
+
+/// `bench [--quick] [--peers]`: with `--peers` the rivals are built and run beside ours.
+pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
+    if let Some(other) = args.iter().find(|a| !["--quick", "--peers"].contains(*a)) {
+        return Err(format!("'{other}' is not an option of `bench`: there are --quick and --peers"));
+    }
+    let options = Options { quick: args.contains(&"--quick"), peers: args.contains(&"--peers") };
+    heading("benchmarks");
+    let folder = measure(options)?;
+    let groups = results::read(&folder)?;
+    print!("{}", page::text(&groups));
+    if !options.peers {
+        eprintln!("\n  docs/BENCHMARKS.md is left as it is: it compares, so --peers writes it");
+        return Ok(());
+    }
+    let write = |path: &str, text: String| {
+        std::fs::write(root().join(path), text).map_err(|e| format!("cannot write {path}: {e}"))
+    };
+    write(&format!("docs/{}", page::PICTURE), page::picture(&groups))?;
+    write("docs/BENCHMARKS.md", page::markdown(&groups, options.quick))?;
+    eprintln!("\n  docs/BENCHMARKS.md is written");
+    Ok(())
+}
+
+/// Runs them and returns the folder of their results: a fresh one, so that nothing of an earlier run is shown.
+fn measure(options: Options) -> Result<PathBuf, Failure> {
+    let folder = scratch().join("criterion");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|e| format!("cannot empty {}: {e}", folder.display()))?;
+    }
+    let features: &[&str] = if options.peers { &["--features", "peers"] } else { &[] };
+    // `--bench *`: not the library, whose test runner does not know the options below.
+    let words = [&["bench", "--package", "ginnel-benches", "--bench", "*"], features].concat();
+    Step::cargo("build", &[&words[..], &["--no-run", "--quiet"]].concat()).run()?;
+    let times: &[&str] = if options.quick {
+        &["--warm-up-time", "0.2", "--measurement-time", "0.6", "--sample-size", "20"]
+    } else {
+        &["--warm-up-time", "1", "--measurement-time", "4"]
+    };
+    let words = [&words[..], &["--quiet", "--", "--noplot", "--quiet"], times].concat();
+    Step::cargo("measure", &words).env("CRITERION_HOME", &folder).run()?;
+    Ok(folder)
+}
