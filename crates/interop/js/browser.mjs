@@ -53,6 +53,9 @@ async function run() {
   try {
     const tab = await browser.newPage();
     tab.on('console', (message) => log.push(message.text()));
+    tab.on('response', (response) => {
+      if (response.status() >= 400) log.push(`${response.status()} ${response.request().method()} ${response.url()}`);
+    });
     tab.on('pageerror', (error) => log.push(`page error: ${error.message}`));
     return await (options.scenario === 'page' ? demoPage(tab, options) : contract(tab, options));
   } finally {

@@ -17,10 +17,14 @@ export async function page(tab, options) {
   seen.chat = await tab.$eval('#log li.back', (line) => line.textContent);
 
   if (options.media) {
+    // Firefox counts no frames of streams, but its clock of a video goes on only while it plays.
     await tab.waitForFunction(
-      (frames) => document.querySelector('#echo').getVideoPlaybackQuality().totalVideoFrames >= frames,
+      (seconds) => {
+        const echo = document.querySelector('#echo');
+        return echo.videoWidth > 0 && echo.currentTime >= seconds;
+      },
       { timeout: options.deadline * 1000, polling: 200 },
-      options.frames,
+      options.frames / 30,
     );
   }
   await tab.waitForFunction(() => document.querySelectorAll('#pairs tr').length > 0, { timeout: 10_000 });
@@ -33,7 +37,7 @@ export async function page(tab, options) {
     await tab.screenshot({ path, fullPage: true });
   }
   await tab.click('#connect');
-  await tab.waitForFunction(() => window.ginnel.state === 'idle', { timeout: 10_000 });
+  await tab.waitForFunction(() => window.ginnel.state === 'closed', { timeout: 10_000 });
   seen.after = await tab.evaluate(async () => (await fetch('/stats')).json());
   return seen;
 }

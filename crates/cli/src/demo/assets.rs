@@ -15,6 +15,7 @@ pub(super) const ALL: &[Asset] = &[
         content_type: "text/html; charset=utf-8",
         text: include_str!("../../assets/index.html"),
     },
+    Asset { path: "/icon.svg", content_type: "image/svg+xml", text: include_str!("../../assets/icon.svg") },
     Asset {
         path: "/app.css",
         content_type: "text/css; charset=utf-8",

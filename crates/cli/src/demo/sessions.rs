@@ -114,13 +114,15 @@ impl Sessions {
 
     /// Hands a candidate to its peer.
     pub(crate) async fn candidate(&self, session: &str, candidate: Candidate) -> Result<(), Refusal> {
-        self.command(session, Command::Candidate(candidate)).await
+        let sent = self.inbox(session)?.send(Command::Candidate(candidate)).await;
+        sent.map_err(|_| Refusal::NoSuchSession)
     }
 
-    /// Ends a session politely, and waits until it has.
+    /// Ends a session politely, and waits until it has. One that has ended already, as it has when the browser's own
+    /// goodbye was faster, is ended.
     pub(crate) async fn hangup(&self, session: &str) -> Result<(), Refusal> {
         let (done, ended) = oneshot::channel();
-        self.command(session, Command::Hangup(done)).await?;
+        let _ = self.inbox(session)?.send(Command::Hangup(done)).await;
         let _ = ended.await;
         Ok(())
     }
@@ -140,12 +142,9 @@ impl Sessions {
         }
     }
 
-    async fn command(&self, session: &str, command: Command) -> Result<(), Refusal> {
-        let commands = {
-            let entries = lock(&self.entries);
-            entries.get(session).ok_or(Refusal::NoSuchSession)?.commands.clone()
-        };
-        commands.send(command).await.map_err(|_| Refusal::NoSuchSession)
+    fn inbox(&self, session: &str) -> Result<mpsc::Sender<Command>, Refusal> {
+        let entries = lock(&self.entries);
+        entries.get(session).map(|entry| entry.commands.clone()).ok_or(Refusal::NoSuchSession)
     }
 
     fn add(&self, session: &str, entry: Entry) -> Result<(), Refusal> {
