@@ -372,6 +372,31 @@ fn a_nomination_that_is_refused_fails_the_checklist() {
 }
 
 #[test]
+fn a_nomination_that_is_lost_is_made_again_while_there_is_consent() {
+    // Seven transmissions in a row are lost now and then where a third of all packets is.
+    let long = |role| {
+        let mut config = AgentConfig::new(role);
+        config.consent_expiry = secs(600);
+        config
+    };
+    let (a, b) = (long(Role::Controlling), long(Role::Controlled));
+    let mut pair = Pair::new(21, Link::new(ms(20)), (a, &["192.0.2.1"]), (b, &["198.51.100.2"]));
+    pair.exchange();
+    pair.run_until(secs(1), |a, _| a.state() == State::Connected).unwrap();
+    pair.sim.cut(pair.host_a, pair.host_b);
+    // RFC 8489 section 6.2.1: 63 RTO until the seventh, and 16 more; none of it in doubt after a minute.
+    pair.run_for(secs(60));
+    assert_eq!((failure(&pair, Side::A), failure(&pair, Side::B)), (None, None));
+    assert!(!pair.agent(Side::A).pairs()[0].nominated);
+    pair.sim.restore(pair.host_a, pair.host_b);
+    pair.run_until(secs(40), |a, b| {
+        [a, b].iter().all(|agent| agent.selected().is_some_and(|selected| selected.nominated))
+    })
+    .unwrap();
+    assert_eq!((pair.state(Side::A), pair.state(Side::B)), (State::Connected, State::Connected));
+}
+
+#[test]
 fn an_answer_after_the_failure_revives_nothing() {
     let mut pair = Pair::simple(20, ms(20));
     pair.connect();
@@ -389,4 +414,87 @@ fn an_answer_after_the_failure_revives_nothing() {
     pair.run_for(secs(5));
     assert_eq!((pair.state(Side::A), pair.agent(Side::A).selected()), (State::Failed, None));
     assert_eq!(pair.send(Side::A, b"no"), Err(SendError::Failed));
+}
+
+#[test]
+fn a_lost_socket_hands_the_nomination_to_the_pair_that_is_left() {
+    let (a, b) = (AgentConfig::new(Role::Controlling), AgentConfig::new(Role::Controlled));
+    let mut pair = Pair::new(33, Link::new(ms(30)), (a, &["192.0.2.1", "192.0.2.2"]), (b, &["198.51.100.2"]));
+    pair.exchange();
+    // The nomination of the first pair is under way, the second pair is valid meanwhile.
+    pair.sim.with(pair.a, |agent, _| assert!(agent.selected().is_none()));
+    let at = pair.run_until(secs(2), |a, _| a.pairs().iter().all(|pair| pair.valid));
+    assert!(at.is_some() && pair.when(Side::A, selected).is_none(), "the nomination is unanswered");
+    pair.sim.remove_ip(pair.host_a, "192.0.2.1");
+    pair.connect_after_exchange();
+    assert_eq!(pair.agent(Side::A).selected().unwrap().path.local.ip().to_string(), "192.0.2.2");
+}
+
+#[test]
+fn end_of_candidates_of_the_old_generation_does_not_end_the_new_one() {
+    let mut pair = Pair::simple(34, ms(20));
+    pair.connect();
+    for node in [pair.a, pair.b] {
+        pair.sim.with(node, |agent, now| drop(agent.restart(now).clone()));
+        // It was on its way through signalling while we restarted.
+        pair.sim.with(node, |agent, now| agent.end_of_remote_candidates(now));
+    }
+    pair.exchange();
+    for (from, to) in [(Side::A, pair.b), (Side::B, pair.a)] {
+        for candidate in candidates(&pair, from) {
+            assert_eq!(pair.sim.with(to, |agent, now| agent.add_remote_candidate(now, candidate)), Ok(()));
+        }
+    }
+    pair.connect_after_exchange();
+    // The new generation's own is taken.
+    pair.sim.with(pair.a, |agent, now| agent.end_of_remote_candidates(now));
+    let late = Candidate::host("203.0.113.9:9".parse().unwrap());
+    assert!(pair.sim.with(pair.a, |agent, now| agent.add_remote_candidate(now, late)).is_err());
+}
+
+#[test]
+fn a_nomination_outlives_a_pause_that_consent_outlives() {
+    let mut pair = Pair::simple(35, ms(20));
+    pair.exchange();
+    pair.run_until(secs(1), |a, _| a.state() == State::Connected).unwrap();
+    pair.sim.cut(pair.host_a, pair.host_b);
+    pair.run_for(secs(17));
+    pair.sim.restore(pair.host_a, pair.host_b);
+    let back = pair.sim.now();
+    pair.connect_after_exchange();
+    let waited = pair.sim.now().saturating_since(back);
+    assert!(waited <= secs(3), "{waited:?}: the schedule of one transaction would pause for 16 s");
+}
+
+#[test]
+fn the_old_generation_is_forgotten_once_nobody_can_mean_it() {
+    let mut pair = Pair::simple(36, ms(20));
+    pair.connect();
+    let name = format!(
+        "{}:{}",
+        pair.agent(Side::B).local_credentials().ufrag,
+        pair.agent(Side::A).local_credentials().ufrag
+    );
+    let password = pair.agent(Side::B).local_credentials().password.clone();
+    let old = path(&pair, Side::B);
+    for node in [pair.a, pair.b] {
+        pair.sim.with(node, |agent, now| drop(agent.restart(now).clone()));
+    }
+    pair.connect();
+    let forged = Forged {
+        username: &name,
+        password: Some(&password),
+        role: Role::Controlling,
+        tiebreaker: 7,
+        nominating: false,
+    };
+    let answered = |pair: &mut Pair| {
+        let before = pair.agent(Side::B).stats().checks_answered;
+        pair.sim.inject(old, &forged.octets());
+        pair.agent(Side::B).stats().checks_answered - before
+    };
+    assert_eq!(answered(&mut pair), 1, "the peer may not have selected yet");
+    pair.run_for(secs(31));
+    assert_eq!(answered(&mut pair), 0);
+    assert_eq!(pair.state(Side::B), State::Connected);
 }

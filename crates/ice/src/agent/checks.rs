@@ -345,6 +345,12 @@ impl Agent {
         if !current && matches!(pair.state, PairState::Succeeded) {
             return;
         }
+        // Silence while consent lasts is loss: the path is known to work, and whether it still does is for consent to say.
+        let lives = why == PairFailure::NoAnswer && pair.has_consent(now, self.config.consent_expiry);
+        if check.nominating && pair.nomination == Nomination::Ours && lives {
+            pair.state = pair.state.ask_again();
+            return self.session.checklist.enqueue(id);
+        }
         pair.state = pair.state.fail(why);
         let wanted = core::mem::replace(&mut pair.nomination, Nomination::Nobody);
         if wanted != Nomination::Nobody {

@@ -49,7 +49,7 @@ fn priorities_are_those_of_the_examples() {
         pair_priority(Role::Controlling, 2_130_706_431, 1_694_498_815),
         (1_694_498_815 << 32) + 2 * 2_130_706_431 + 1
     );
-    for (g, d) in [(1, 1), (1, 2), (0x7fff_ffff, 0x7fff_ffff), (0x7fff_ffff, 1)] {
+    for (g, d) in [(1, 1), (1, 2), (0x7fff_ffff, 0x7fff_ffff), (0x7fff_ffff, 1), (u32::MAX, u32::MAX)] {
         assert_eq!(pair_priority(Role::Controlling, g, d), pair_priority(Role::Controlled, d, g));
     }
 }
@@ -212,4 +212,31 @@ fn addresses_that_cannot_be_candidates_are_refused() {
     assert_eq!(agent.add_local_ip(Instant::EPOCH, [192, 0, 2, 17].into()), Err(E::TooMany));
     let mut agent = Agent::new(AgentConfig::default().with_loopback(true), Seed::new([1; 32]));
     assert_eq!(agent.add_local_ip(Instant::EPOCH, "127.0.0.1".parse().unwrap()), Ok(()));
+}
+
+/// Rule 2 of the contract: after `handle_timeout` and a drain an agent asks for later, also where a keepalive went out.
+#[test]
+fn a_keepalive_is_no_reason_to_wake_twice() {
+    use super::consent::{Consent, Link};
+    use crate::pair::LocalId as Id;
+    let mut agent = Agent::new(AgentConfig::default(), Seed::new([1; 32]));
+    agent.config.consent_interval = Duration::from_secs(100);
+    agent.config.consent_expiry = Duration::from_secs(1_000);
+    let mut rng = Seed::new([2; 32]).into_rng();
+    agent.add_local_ip(Instant::EPOCH, [192, 0, 2, 1].into()).unwrap();
+    let Some(ginnel_core::Request::Bind { ticket, ip, .. }) = agent.poll_request() else { panic!() };
+    let local = (ip, 5).into();
+    agent.handle_notice(Instant::EPOCH, ginnel_core::Notice::Opened { ticket, result: Ok(local) });
+    let consent = Consent::new(Instant::EPOCH, Instant::EPOCH, Duration::from_secs(100), &mut rng);
+    let path = Path::udp(local, ([198, 51, 100, 1], 5).into());
+    agent.session.in_use = Some((PairId(0), Link::new(path, Id(0), consent, Instant::EPOCH)));
+    agent.refresh(Instant::EPOCH);
+    let now = agent.poll_timeout().unwrap().at;
+    assert_eq!(now.since_epoch(), Duration::from_secs(15));
+    agent.handle_timeout(now);
+    let mut buffer: ginnel_core::Buffer = [0; 2048];
+    let mut packet = ginnel_core::Packet::empty(&mut buffer);
+    assert!(agent.poll_transmit(now, &mut packet).is_some());
+    assert_eq!(agent.stats().keepalives_sent, 1);
+    assert_eq!(agent.poll_timeout().unwrap().at, now + Duration::from_secs(15));
 }

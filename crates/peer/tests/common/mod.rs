@@ -246,11 +246,14 @@ pub(crate) fn patient(config: PeerConfig) -> PeerConfig {
     config.with_ice(ice).with_dtls_timeout(Duration::from_secs(600))
 }
 
-/// So many seeds: a sample by default, all in a soak.
-pub(crate) fn seeds(sample: u64) -> impl Iterator<Item = u64> {
+/// So many seeds: a sample by default, `GINNEL_SEEDS` of them in a soak; or the one that `GINNEL_SEED` names.
+pub(crate) fn seeds(sample: u64) -> std::ops::Range<u64> {
     #[allow(clippy::disallowed_methods, reason = "how long a soak lasts is chosen from outside")]
-    let wanted = std::env::var("GINNEL_SEEDS").ok().and_then(|n| n.parse().ok());
-    0..wanted.unwrap_or(sample)
+    let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    match number("GINNEL_SEED") {
+        Some(one) => one..one + 1,
+        None => 0..number("GINNEL_SEEDS").unwrap_or(sample),
+    }
 }
 
 /// How often something was said.
