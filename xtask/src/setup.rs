@@ -9,6 +9,7 @@ use crate::step::{Failure, Step, in_ci, on_path, output_of, root};
 /// test drives the one that is known; `node` and `npm` may come from anywhere.
 const NEEDS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
+    ("nft", "nftables"),
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/firefox-esr", "firefox-esr"),
     ("node", "nodejs"),

@@ -4,7 +4,7 @@
 //
 // Options: browser (chromium | firefox), url, scenario (contract | page), media (bool), mdns (bool: hide addresses
 // behind .local names), dtls ("1.2" caps the browser), hold (seconds to stay connected), frames (how many video frames
-// must be decoded), screenshots ([{path, theme, width, height}]), deadline (seconds).
+// must be decoded), denied (bool: the camera is asked for and refused), leave (bool: close the tab instead of disconnecting), screenshots ([{path, theme, width, height}]), deadline (seconds).
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { contract } from './contract.mjs';
 import { page as demoPage } from './page.mjs';
 
 const options = {
-  media: false, mdns: false, hold: 0, frames: 60, screenshots: [], deadline: 60,
+  media: false, mdns: false, denied: false, leave: false, hold: 0, frames: 60, screenshots: [], deadline: 60,
   ...JSON.parse(process.argv[2]),
 };
 const profile = mkdtempSync(join(tmpdir(), 'ginnel-browser-'));

@@ -4,9 +4,15 @@
 export async function contract(tab, options) {
   await tab.goto(`${options.url}/?idle=1`, { waitUntil: 'load' });
   const seen = await tab.evaluate(inBrowser, { media: options.media, frames: options.frames, hold: options.hold });
-  seen.server = await (await fetch(`${options.url}/stats`)).json();
-  // Closing the tab must be noticed by the other side; how long it took is for the test to judge.
-  await tab.evaluate(() => window.connection.close());
+  const stats = async () => (await fetch(`${options.url}/stats`)).json();
+  seen.server = await stats();
+  // Firefox says goodbye when its tab goes away. Chromium says nothing then, only when the page closes the connection.
+  await (options.browser === 'firefox' ? tab.close() : tab.evaluate(() => window.connection.close()));
+  const gone = performance.now();
+  while ((await stats()).peers[0]?.connection === 'connected' && performance.now() - gone < 5_000) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  seen.noticed = { ms: Math.round(performance.now() - gone), peer: (await stats()).peers[0] };
   return seen;
 }
 

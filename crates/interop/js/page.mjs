@@ -1,7 +1,7 @@
 // The demo page as a person uses it: click Connect, see the phases, the chat and the echoed video.
 
 export async function page(tab, options) {
-  const query = options.media ? '' : '?media=0';
+  const query = options.media || options.denied ? '' : '?media=0';
   await tab.setViewport({ width: 1280, height: 900 });
   await tab.goto(`${options.url}/${query}`, { waitUntil: 'load' });
   await tab.click('#connect');
@@ -28,6 +28,7 @@ export async function page(tab, options) {
     );
   }
   await tab.waitForFunction(() => document.querySelectorAll('#pairs tr').length > 0, { timeout: 10_000 });
+  seen.notice = await tab.$eval('#notice', (line) => (line.hidden ? '' : line.textContent));
   seen.status = await tab.$eval('#status', (line) => line.textContent);
   seen.server = await tab.evaluate(async () => (await fetch('/stats')).json());
 
@@ -36,8 +37,18 @@ export async function page(tab, options) {
     await tab.evaluate((name) => { document.documentElement.dataset.theme = name; }, theme);
     await tab.screenshot({ path, fullPage: true });
   }
-  await tab.click('#connect');
-  await tab.waitForFunction(() => window.ginnel.state === 'closed', { timeout: 10_000 });
-  seen.after = await tab.evaluate(async () => (await fetch('/stats')).json());
+  const stats = async () => (await fetch(`${options.url}/stats`)).json();
+  if (options.leave) {
+    // Whatever the browser says or does not say by itself, the page says that it goes.
+    await tab.close({ runBeforeUnload: false });
+    const gone = performance.now();
+    while ((await stats()).peers[0]?.connection === 'connected' && performance.now() - gone < 5_000) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  } else {
+    await tab.click('#connect');
+    await tab.waitForFunction(() => window.ginnel.state === 'closed', { timeout: 10_000 });
+  }
+  seen.after = await stats();
   return seen;
 }

@@ -80,6 +80,8 @@ pub struct Scenario {
     mdns: bool,
     dtls12: bool,
     hold: u32,
+    denied: bool,
+    leave: bool,
     screenshots: Vec<Screenshot>,
 }
 
@@ -111,6 +113,18 @@ impl Scenario {
     #[must_use]
     pub fn with_media(self) -> Self {
         Self { media: true, ..self }
+    }
+
+    /// On the page: asks for the camera and is refused it (Chromium only).
+    #[must_use]
+    pub fn with_camera_denied(self) -> Self {
+        Self { denied: true, ..self }
+    }
+
+    /// On the page: closes the tab at the end, instead of pressing Disconnect.
+    #[must_use]
+    pub fn leave(self) -> Self {
+        Self { leave: true, ..self }
     }
 
     /// With host addresses hidden behind `.local` names.
@@ -157,6 +171,8 @@ impl Scenario {
             "mdns": self.mdns,
             "dtls": if self.dtls12 { "1.2" } else { "" },
             "hold": self.hold,
+            "denied": self.denied,
+            "leave": self.leave,
             "screenshots": shots,
             "deadline": 60 + self.hold,
         })

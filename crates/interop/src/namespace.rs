@@ -41,6 +41,22 @@ impl Namespace {
         Ok(made)
     }
 
+    /// Loses `percent` of all UDP datagrams inside, from now on, by a rule of the kernel's packet filter.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn lose(&self, percent: u8) -> Result<(), String> {
+        let rule = format!(
+            "table inet loss {{\n chain input {{\n type filter hook input priority 0\n \
+             meta l4proto udp numgen random mod 100 < {percent} counter drop\n }}\n }}\n"
+        );
+        let output = self.command("nft").arg(rule).output().map_err(|e| format!("nft: {e}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!("nft: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    }
+
     /// A command that will run inside.
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {

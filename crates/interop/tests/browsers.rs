@@ -53,6 +53,7 @@ fn data(browser: Browser, demo: &[&str], scenario: &Scenario, dtls: &str) {
     assert_echoed(&seen);
     assert_prompt(&seen);
     assert_dtls(&seen, dtls);
+    assert_goodbye_was_heard(&seen);
     let offer = seen["offer"].as_str().unwrap_or_default();
     assert_eq!(
         offer.contains(".local"),
@@ -89,6 +90,14 @@ fn firefox_data_over_dtls_12() {
 #[test]
 fn firefox_data_behind_mdns_names() {
     data(Browser::Firefox, &[], &Scenario::contract().with_mdns(), "1.3");
+}
+
+/// The connection was closed after all was done: the browser says goodbye, and it is heard at once.
+#[track_caller]
+fn assert_goodbye_was_heard(seen: &Value) {
+    let (ms, state) = (&seen["noticed"]["ms"], &seen["noticed"]["peer"]["connection"]);
+    eprintln!("  the goodbye was heard after {ms} ms");
+    assert_eq!(state, "closed", "{seen:#}");
 }
 
 /// Audio, video and data at once, for a minute.
@@ -159,6 +168,44 @@ fn chromium_page() {
 #[test]
 fn firefox_page() {
     page(Browser::Firefox, false);
+}
+
+/// Every twentieth datagram is lost, in both directions: the echoed video plays on.
+#[test]
+fn chromium_media_through_loss() {
+    let Some((namespace, demo)) = stage(Browser::Chromium, &[]) else { return };
+    if let Err(why) = namespace.lose(5) {
+        skip(&format!("the kernel loses no packets here: {why}"));
+        return;
+    }
+    let seen = Browser::Chromium.run(&namespace, demo.url(), &Scenario::contract().with_media().hold(15));
+    assert_echoed(&seen);
+    let frames = seen["held"]["frames"].as_u64().unwrap_or_default()
+        - seen["first"]["frames"].as_u64().unwrap_or_default();
+    let media = &seen["server"]["peers"][0]["media"];
+    eprintln!("  in 15 s at 5 % loss: {frames} frames decoded; {media}");
+    assert!(frames >= 150, "{frames} frames in 15 s: {seen:#}");
+    assert!(media["retransmissions"].as_u64() > Some(0), "nothing was lost and asked for again: {seen:#}");
+}
+
+/// Without a camera the page says so, and connects with data alone.
+#[test]
+fn chromium_page_without_a_camera() {
+    let Some((namespace, demo)) = stage(Browser::Chromium, &[]) else { return };
+    let seen = Browser::Chromium.run(&namespace, demo.url(), &Scenario::page().with_camera_denied());
+    let notice = seen["notice"].as_str().unwrap_or_default();
+    assert!(notice.contains("only messages are echoed"), "the page does not say so: {seen:#}");
+    assert!(seen["chat"].as_str().unwrap_or_default().contains("hello from the page"), "{seen:#}");
+}
+
+/// Closing the tab is noticed at once in both browsers: the page says that it goes.
+#[test]
+fn a_closed_tab_is_noticed() {
+    for browser in [Browser::Chromium, Browser::Firefox] {
+        let Some((namespace, demo)) = stage(browser, &[]) else { return };
+        let seen = browser.run(&namespace, demo.url(), &Scenario::page().leave());
+        assert_eq!(seen["after"]["peers"][0]["connection"], "closed", "{browser:?}: {seen:#}");
+    }
 }
 
 /// No page error, no complaint on the console: people read it.
