@@ -8,10 +8,19 @@ use std::{
 use ginnel_core::{Port, Refused};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::{interfaces::up, platform::share_port, udp::plain};
+use crate::{
+    interfaces::up,
+    platform::{only_joined, share_port},
+    udp::plain,
+};
 
 /// How often an even port is tried for before giving up.
 const EVEN_TRIES: usize = 64;
+
+/// Octets of receive buffer to ask for. A sender hands a whole congestion window over in a few runs, faster than a task
+/// wakes; what does not fit meanwhile is lost, and a stream above loses hundreds of milliseconds. The default of Linux
+/// holds three such runs. The system grants as much as it allows (`net.core.rmem_max`), and reserves nothing for it.
+const RECEIVE_BUFFER: usize = 2 << 20;
 
 /// A socket, and what is known of it.
 #[derive(Debug)]
@@ -88,7 +97,18 @@ fn new(ip: IpAddr) -> io::Result<Socket> {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    enlarge(&socket);
     Ok(socket)
+}
+
+/// Enlarges the receive buffer as far as the system allows; what it has already is never made smaller.
+fn enlarge(socket: &Socket) {
+    let present = socket.recv_buffer_size().unwrap_or(0);
+    let mut size = RECEIVE_BUFFER;
+    // Linux cuts the wish to its limit; others refuse it.
+    while size > present && socket.set_recv_buffer_size(size).is_err() {
+        size /= 2;
+    }
 }
 
 fn open(ip: IpAddr, port: u16) -> io::Result<Bound> {
@@ -122,6 +142,7 @@ fn join(group: IpAddr, port: Port) -> io::Result<Bound> {
     let Port::Exact(port @ 1..) = port else { return Err(io::ErrorKind::AddrNotAvailable.into()) };
     let socket = new(group)?;
     share_port(&socket)?;
+    only_joined(&socket, group);
     let any = match group {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -204,5 +225,33 @@ mod tests {
         let second = bind(group, Port::Exact(45_353)).unwrap();
         assert_eq!((first.local, second.local), ("224.0.0.199:45353".parse().unwrap(), first.local));
         assert_eq!(first.joined, second.joined);
+    }
+
+    #[test]
+    fn a_group_socket_sends_as_rfc_6762_section_11_has_it() {
+        let bound = bind("224.0.0.199".parse().unwrap(), Port::Exact(45_354)).unwrap();
+        let socket = SockRef::from(&bound.socket);
+        assert_eq!((socket.multicast_ttl_v4().unwrap(), socket.ttl_v4().unwrap()), (255, 255));
+        assert!(socket.multicast_loop_v4().unwrap(), "peers of this host hear it too");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_group_socket_hears_no_group_that_others_joined() {
+        let bound = bind("224.0.0.199".parse().unwrap(), Port::Exact(45_355)).unwrap();
+        assert!(!SockRef::from(&bound.socket).multicast_all_v4().unwrap());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_receive_buffer_is_larger_than_the_default() {
+        let plain = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+        let default = SockRef::from(&plain).recv_buffer_size().unwrap();
+        let limit: usize =
+            std::fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap().trim().parse().unwrap();
+        let bound = bind(LOCALHOST, Port::Any).unwrap();
+        let got = SockRef::from(&bound.socket).recv_buffer_size().unwrap();
+        // Linux doubles what it is asked for (socket(7)).
+        assert!(got >= default && got >= 2 * RECEIVE_BUFFER.min(limit), "{got}, default {default}");
     }
 }

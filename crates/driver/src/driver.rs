@@ -14,7 +14,7 @@ use ginnel_core::{
 
 use crate::{
     App, Runtime, Stats, Timer,
-    udp::Arena,
+    udp::{Arena, arrived_at},
     wire::{Look, Side, Wire},
 };
 
@@ -214,10 +214,15 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         any
     }
 
-    fn receive_batch<A: App<M>>(&mut self, local: SocketAddr, count: usize, app: &mut A, budget: &mut usize) {
+    fn receive_batch<A: App<M>>(&mut self, bound: SocketAddr, count: usize, app: &mut A, budget: &mut usize) {
         let now = self.epoch.now();
         for slot in 0..count {
             let message = self.arena.message(slot);
+            let Some(local) = arrived_at(bound, message.to) else {
+                self.wire.stats.misdirected += message.datagrams() as u64;
+                *budget = budget.saturating_sub(1);
+                continue;
+            };
             for number in 0..message.datagrams() {
                 let (buf, range) = self.arena.datagram(&message, number);
                 let Some(packet) = Packet::received(buf, range) else { continue };

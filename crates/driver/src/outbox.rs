@@ -4,19 +4,27 @@
 //! it does the machine is not asked for more ([`Io::ready`](ginnel_core::Io::ready)); answers and user data, which cannot wait in the
 //! machine, gather in one more run, and are dropped and counted where they do not fit that.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ginnel_core::Ecn;
 
 /// The payload of a run at most: what one UDP message over IPv6 can hold, less a margin.
 const MAX_RUN: usize = 65_000;
 
-/// Datagrams of one size, the last perhaps shorter, from one socket to one destination.
-#[derive(Debug)]
-pub(crate) struct Run {
+/// The way that a datagram goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
     pub(crate) socket: usize,
+    /// Which of this host's addresses it comes from, where the socket is for every one of them.
+    pub(crate) source: Option<IpAddr>,
     pub(crate) remote: SocketAddr,
     pub(crate) ecn: Ecn,
+}
+
+/// Datagrams of one size, the last perhaps shorter, that go one way.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) way: Way,
     /// The size of each.
     pub(crate) segment: usize,
     pub(crate) count: usize,
@@ -26,7 +34,8 @@ pub(crate) struct Run {
 impl Run {
     fn new() -> Self {
         let remote = SocketAddr::from(([0, 0, 0, 0], 0));
-        Self { socket: 0, remote, ecn: Ecn::NotEct, segment: 0, count: 0, bytes: Vec::new() }
+        let way = Way { socket: 0, source: None, remote, ecn: Ecn::NotEct };
+        Self { way, segment: 0, count: 0, bytes: Vec::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -38,16 +47,15 @@ impl Run {
         self.bytes.clear();
     }
 
-    fn begin(&mut self, socket: usize, remote: SocketAddr, ecn: Ecn, datagram: &[u8]) {
+    fn begin(&mut self, way: Way, datagram: &[u8]) {
         self.bytes.clear();
         self.bytes.extend_from_slice(datagram);
-        (self.socket, self.remote, self.ecn) = (socket, remote, ecn);
-        (self.segment, self.count) = (datagram.len(), 1);
+        (self.way, self.segment, self.count) = (way, datagram.len(), 1);
     }
 
     /// Adds a datagram that goes the same way and has a size that fits behind.
-    fn extend(&mut self, socket: usize, remote: SocketAddr, ecn: Ecn, datagram: &[u8], max: usize) -> bool {
-        let same = (self.socket, self.remote, self.ecn) == (socket, remote, ecn);
+    fn extend(&mut self, way: Way, datagram: &[u8], max: usize) -> bool {
+        let same = self.way == way;
         let whole = self.bytes.len() == self.segment * self.count;
         let fits = !datagram.is_empty() && datagram.len() <= self.segment && self.count < max;
         if same && whole && fits && self.bytes.len() + datagram.len() <= MAX_RUN {
@@ -86,19 +94,12 @@ impl Outbox {
     }
 
     /// Adds a datagram to the open run, of at most `max`.
-    pub(crate) fn push(
-        &mut self,
-        socket: usize,
-        remote: SocketAddr,
-        ecn: Ecn,
-        datagram: &[u8],
-        max: usize,
-    ) -> Push {
+    pub(crate) fn push(&mut self, way: Way, datagram: &[u8], max: usize) -> Push {
         if self.open.is_empty() {
-            self.open.begin(socket, remote, ecn, datagram);
+            self.open.begin(way, datagram);
             return Push::Taken;
         }
-        if self.open.extend(socket, remote, ecn, datagram, max) { Push::Taken } else { Push::Full }
+        if self.open.extend(way, datagram, max) { Push::Taken } else { Push::Full }
     }
 
     /// The open run has to wait, in the place that is free for it.
@@ -110,7 +111,7 @@ impl Outbox {
     pub(crate) fn forget(&mut self, socket: usize) -> usize {
         let mut forgotten = 0;
         for run in [&mut self.open, &mut self.blocked] {
-            if run.socket == socket {
+            if run.way.socket == socket {
                 forgotten += run.count;
                 run.clear();
             }
@@ -125,23 +126,30 @@ mod tests {
 
     #[test]
     fn a_run_is_of_one_size_to_one_destination() {
-        let (to, other): (SocketAddr, SocketAddr) =
-            ("192.0.2.1:1".parse().unwrap(), "192.0.2.1:2".parse().unwrap());
+        let remote = "192.0.2.1:1".parse().unwrap();
+        let to = Way { socket: 0, source: None, remote, ecn: Ecn::NotEct };
+        let source = Some("192.0.2.9".parse().unwrap());
+        let others = [
+            Way { socket: 1, ..to },
+            Way { source, ..to },
+            Way { remote: "192.0.2.1:2".parse().unwrap(), ..to },
+            Way { ecn: Ecn::Ce, ..to },
+        ];
         let fill = || {
             let mut outbox = Outbox::new();
-            assert_eq!(outbox.push(0, to, Ecn::NotEct, &[1; 100], 4), Push::Taken);
-            assert_eq!(outbox.push(0, to, Ecn::NotEct, &[2; 100], 4), Push::Taken);
+            assert_eq!(outbox.push(to, &[1; 100], 4), Push::Taken);
+            assert_eq!(outbox.push(to, &[2; 100], 4), Push::Taken);
             outbox
         };
-        assert_eq!(fill().push(1, to, Ecn::NotEct, &[3; 100], 4), Push::Full);
-        assert_eq!(fill().push(0, other, Ecn::NotEct, &[3; 100], 4), Push::Full);
-        assert_eq!(fill().push(0, to, Ecn::Ce, &[3; 100], 4), Push::Full);
-        assert_eq!(fill().push(0, to, Ecn::NotEct, &[3; 101], 4), Push::Full);
-        assert_eq!(fill().push(0, to, Ecn::NotEct, &[], 4), Push::Full);
-        assert_eq!(fill().push(0, to, Ecn::NotEct, &[3; 100], 2), Push::Full);
+        for other in others {
+            assert_eq!(fill().push(other, &[3; 100], 4), Push::Full, "{other:?}");
+        }
+        assert_eq!(fill().push(to, &[3; 101], 4), Push::Full);
+        assert_eq!(fill().push(to, &[], 4), Push::Full);
+        assert_eq!(fill().push(to, &[3; 100], 2), Push::Full);
         let mut outbox = fill();
-        assert_eq!(outbox.push(0, to, Ecn::NotEct, &[3; 60], 4), Push::Taken);
-        assert_eq!(outbox.push(0, to, Ecn::NotEct, &[4; 60], 4), Push::Full, "the shorter one was the last");
+        assert_eq!(outbox.push(to, &[3; 60], 4), Push::Taken);
+        assert_eq!(outbox.push(to, &[4; 60], 4), Push::Full, "the shorter one was the last");
         assert_eq!((outbox.open.count, outbox.open.segment, outbox.open.bytes.len()), (3, 100, 260));
         outbox.block();
         assert!(outbox.is_blocked() && outbox.open.is_empty());
@@ -151,9 +159,10 @@ mod tests {
 
     #[test]
     fn a_run_stays_below_the_size_of_a_message() {
-        let to = "192.0.2.1:1".parse().unwrap();
+        let remote = "192.0.2.1:1".parse().unwrap();
+        let to = Way { socket: 0, source: None, remote, ecn: Ecn::NotEct };
         let mut outbox = Outbox::new();
-        let taken = (0..100).take_while(|_| outbox.push(0, to, Ecn::NotEct, &[0; 1_200], 100) == Push::Taken);
+        let taken = (0..100).take_while(|_| outbox.push(to, &[0; 1_200], 100) == Push::Taken);
         assert_eq!(taken.count(), 54);
     }
 }

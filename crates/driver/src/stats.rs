@@ -20,6 +20,9 @@ pub struct Stats {
     pub send_errors: u64,
     /// Errors in receiving, such as ICMP messages that some systems report there.
     pub receive_errors: u64,
+    /// Datagrams that came to a multicast or broadcast address at a socket for every unicast address: there is no path to
+    /// say of them, and an answer to all would serve an attacker. They are dropped.
+    pub misdirected: u64,
     /// Datagrams for an address that is not open, or for a stream.
     pub not_open: u64,
 }

@@ -6,7 +6,7 @@
 
 use std::{
     io::{self, IoSliceMut},
-    net::{SocketAddr, SocketAddrV6},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6},
     ops::Range,
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Arena {
 /// One message of a batch: datagrams of one sender, side by side.
 pub(crate) struct Message {
     pub(crate) remote: SocketAddr,
+    /// Which of this host's addresses it was sent to, where the system tells.
+    pub(crate) to: Option<IpAddr>,
     pub(crate) ecn: Ecn,
     slot: usize,
     stride: usize,
@@ -59,17 +61,19 @@ impl Udp {
         })
     }
 
-    /// Sends datagrams of `segment` octets each, the last perhaps shorter, with one call.
+    /// Sends datagrams of `segment` octets each, the last perhaps shorter, with one call; from `source`, where the socket is for
+    /// every address.
     pub(crate) fn send(
         &self,
         socket: &impl Socket,
+        source: Option<IpAddr>,
         destination: SocketAddr,
         ecn: Ecn,
         contents: &[u8],
         segment: usize,
     ) -> io::Result<()> {
         let segment_size = (segment < contents.len()).then_some(segment);
-        let transmit = Transmit { destination, ecn: mark(ecn), contents, segment_size, src_ip: None };
+        let transmit = Transmit { destination, ecn: mark(ecn), contents, segment_size, src_ip: source };
         socket
             .try_io(Interest::Writable, || self.0.try_send(UdpSockRef::from(&*socket.sock_ref()), &transmit))
     }
@@ -94,9 +98,10 @@ impl Arena {
 
     /// The message in this slot, one of those that the last call brought.
     pub(crate) fn message(&self, slot: usize) -> Message {
-        let RecvMeta { addr, ecn, len, stride, .. } = self.metas[slot];
+        let RecvMeta { addr, ecn, len, stride, dst_ip, .. } = self.metas[slot];
         let (stride, len) = (stride.max(1), len.min(MAX_MESSAGE));
-        Message { remote: plain(addr), ecn: unmark(ecn), slot, stride, len }
+        let to = dst_ip.map(|ip| ip.to_canonical());
+        Message { remote: plain(addr), to, ecn: unmark(ecn), slot, stride, len }
     }
 
     /// The datagram of this number in a message, and the buffer around it: what is behind another is not lent.
@@ -113,6 +118,18 @@ impl std::fmt::Debug for Arena {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Arena")
     }
+}
+
+/// The local address of a path: on a socket for every address, the one that the datagram was sent to (a path is concrete).
+/// `None` if nothing can be sent from there.
+pub(crate) fn arrived_at(bound: SocketAddr, to: Option<IpAddr>) -> Option<SocketAddr> {
+    if !bound.ip().is_unspecified() {
+        return Some(bound);
+    }
+    // Where the system does not tell, the routing decides where an answer comes from.
+    let Some(ip) = to else { return Some(bound) };
+    let unicast = !ip.is_multicast() && ip != IpAddr::V4(Ipv4Addr::BROADCAST);
+    unicast.then_some(SocketAddr::new(ip, bound.port()))
 }
 
 /// As paths have it: IPv4 as IPv4, no flow label, no scope.
@@ -162,6 +179,7 @@ mod tests {
         let mut arena = Arena::new();
         let message = Message {
             remote: "192.0.2.1:1".parse().unwrap(),
+            to: None,
             ecn: Ecn::NotEct,
             slot: 1,
             stride: 20,
@@ -186,11 +204,27 @@ mod tests {
     #[test]
     fn an_empty_datagram_is_one() {
         let mut arena = Arena::new();
-        let message =
-            Message { remote: "192.0.2.1:1".parse().unwrap(), ecn: Ecn::NotEct, slot: 0, stride: 1, len: 0 };
+        let remote = "192.0.2.1:1".parse().unwrap();
+        let message = Message { remote, to: None, ecn: Ecn::NotEct, slot: 0, stride: 1, len: 0 };
         assert_eq!(message.datagrams(), 1);
         let (buf, range) = arena.datagram(&message, 0);
         assert!(Packet::received(buf, range).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_path_is_concrete() {
+        let at = |bound: &str, to: Option<&str>| {
+            let to = to.map(|ip| ip.parse().unwrap());
+            arrived_at(bound.parse().unwrap(), to).map(|at| at.to_string())
+        };
+        assert_eq!(at("0.0.0.0:5", Some("192.0.2.1")).as_deref(), Some("192.0.2.1:5"));
+        assert_eq!(at("[::]:5", Some("2001:db8::1")).as_deref(), Some("[2001:db8::1]:5"));
+        assert_eq!(at("192.0.2.1:5", Some("192.0.2.1")).as_deref(), Some("192.0.2.1:5"));
+        assert_eq!(at("224.0.0.251:5353", Some("192.0.2.1")).as_deref(), Some("224.0.0.251:5353"));
+        assert_eq!(at("0.0.0.0:5", None).as_deref(), Some("0.0.0.0:5"));
+        for nobody in ["255.255.255.255", "224.0.0.1", "ff02::1"] {
+            assert_eq!(at("0.0.0.0:5", Some(nobody)), None, "{nobody}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -13,7 +13,7 @@ use ginnel_core::{Io, Notice, Packet, Port, Refused, Request, Transmit, Transpor
 use crate::{
     Interest, Runtime, Socket, Stats,
     bind::{Bound, Joined, bind},
-    outbox::{Outbox, Push},
+    outbox::{Outbox, Push, Way},
     ready::Ready,
     udp::{Arena, Udp, scoped},
 };
@@ -146,9 +146,10 @@ impl<R: Runtime> Wire<R> {
                 Poll::Ready(Err(_)) => open.errors = MAX_ERRORS_IN_A_ROW,
             }
         }
-        // What an ICMP message says of an earlier datagram is for nobody here: machines find out by silence.
         self.stats.receive_errors += 1;
-        open.errors += 1;
+        if !is_of_a_datagram(&error) {
+            open.errors += 1;
+        }
         if open.errors <= MAX_ERRORS_IN_A_ROW {
             return Look::Again;
         }
@@ -161,9 +162,9 @@ impl<R: Runtime> Wire<R> {
 
     pub(crate) fn send(&mut self, transmit: Transmit, packet: &Packet<'_>) {
         let Transmit { path, ecn, .. } = transmit;
-        let number = self.by_local.get(&path.local).filter(|_| path.transport == Transport::Udp);
-        let Some((number, open)) =
-            number.and_then(|number| Some((*number, self.sockets.get(*number)?.as_ref()?)))
+        let place = self.place_of(path.local).filter(|_| path.transport == Transport::Udp);
+        let Some(((number, source), open)) =
+            place.and_then(|place| Some((place, self.sockets.get(place.0)?.as_ref()?)))
         else {
             self.stats.not_open += 1;
             return;
@@ -171,13 +172,27 @@ impl<R: Runtime> Wire<R> {
         if !open.joined.is_empty() {
             return self.send_to_group(number, path.remote, packet.bytes());
         }
-        let (remote, max) = (scoped(path.remote, open.scope), open.udp.max_segments());
-        if self.out.push(number, remote, ecn, packet.bytes(), max) == Push::Full {
+        let way = Way { socket: number, source, remote: scoped(path.remote, open.scope), ecn };
+        let max = open.udp.max_segments();
+        if self.out.push(way, packet.bytes(), max) == Push::Full {
             self.flush();
-            if self.out.push(number, remote, ecn, packet.bytes(), max) == Push::Full {
+            if self.out.push(way, packet.bytes(), max) == Push::Full {
                 self.stats.dropped += 1;
             }
         }
+    }
+
+    /// The socket for what has this local address, and where it is one for every address, the address to send from.
+    fn place_of(&self, local: SocketAddr) -> Option<(usize, Option<IpAddr>)> {
+        if let Some(number) = self.by_local.get(&local) {
+            return Some((*number, None));
+        }
+        let any = match local.ip() {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let number = self.by_local.get(&SocketAddr::new(any, local.port()))?;
+        Some((*number, Some(local.ip())))
     }
 
     /// From a group's socket: once through every interface, or to one host. It is rare, and goes out as it is.
@@ -212,7 +227,7 @@ impl<R: Runtime> Wire<R> {
     /// Whether the open run is gone, sent or refused; otherwise what is left of it has to wait.
     fn send_open_run(&mut self) -> bool {
         let run = &mut self.out.open;
-        let Some(Some(open)) = self.sockets.get(run.socket) else {
+        let Some(Some(open)) = self.sockets.get(run.way.socket) else {
             run.clear();
             return true;
         };
@@ -220,7 +235,9 @@ impl<R: Runtime> Wire<R> {
             // Where the kernel does not know segmentation after all, it says so once, and then takes one at a time.
             let count = run.count.min(open.udp.max_segments()).max(1);
             let octets = (count * run.segment).min(run.bytes.len());
-            let sent = open.udp.send(&open.socket, run.remote, run.ecn, &run.bytes[..octets], run.segment);
+            let Way { source, remote, ecn, .. } = run.way;
+            let contents = &run.bytes[..octets];
+            let sent = open.udp.send(&open.socket, source, remote, ecn, contents, run.segment);
             self.stats.sends += 1;
             match sent {
                 Ok(()) => self.stats.sent += count as u64,
@@ -253,14 +270,35 @@ impl<R: Runtime> Wire<R> {
                 self.flush();
                 return true;
             }
-            let waiting = self.out.open.socket;
+            let waiting = self.out.open.way.socket;
             self.out.block();
             let Some(Some(open)) = self.sockets.get(waiting) else { return true };
-            if open.socket.poll_ready(Interest::Writable, cx).is_pending() {
-                return false;
+            match open.socket.poll_ready(Interest::Writable, cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) => {}
+                // The runtime is shutting down: this socket will never be ready.
+                Poll::Ready(Err(_)) => {
+                    self.stats.send_errors += self.out.blocked.count as u64;
+                    self.out.blocked.clear();
+                    return true;
+                }
             }
         }
     }
+}
+
+/// Whether an error is what an ICMP message says of an earlier datagram: that is for nobody here, since machines find out by
+/// silence, and it says nothing of the socket. An unreachable peer or an attacker can cause any number of them.
+fn is_of_a_datagram(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionRefused
+            | Kind::ConnectionReset
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::Interrupted
+    )
 }
 
 /// The other side of a machine that is being driven: its events wait until it is no longer borrowed.

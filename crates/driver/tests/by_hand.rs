@@ -3,29 +3,33 @@
 use std::{
     future::Future as _,
     io,
-    net::{IpAddr, Ipv4Addr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use ginnel_core::{Ecn, Epoch, Instant, Path, Receive, Transmit};
+use ginnel_core::{Ecn, Epoch, Handled, Instant, Packet, Path, Port, Receive, Transmit, Wake, machine};
 use ginnel_driver::{App, Driver, Interest, Runtime, SockRef, Socket, Timer};
 use ginnel_netsim::toy::{Event, Ping};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// A runtime whose sockets take nothing while it is full, and whose timers never fire.
+/// A runtime whose sockets take nothing while it is full, say first what ICMP says, and whose timers never fire.
 #[derive(Clone, Debug, Default)]
 struct Hand {
     full: Arc<AtomicBool>,
+    /// How many errors the next reads give, before what has come.
+    unreachable: Arc<AtomicU32>,
+    /// Nothing will ever be ready again.
+    over: Arc<AtomicBool>,
 }
 #[derive(Debug)]
-struct HandSocket(UdpSocket, Arc<AtomicBool>);
+struct HandSocket(UdpSocket, Hand);
 #[derive(Debug)]
 struct HandTimer;
 
@@ -33,7 +37,7 @@ impl Runtime for Hand {
     type Socket = HandSocket;
     type Timer = HandTimer;
     fn wrap(&self, socket: UdpSocket) -> io::Result<HandSocket> {
-        Ok(HandSocket(socket, Arc::clone(&self.full)))
+        Ok(HandSocket(socket, self.clone()))
     }
     fn timer(&self) -> HandTimer {
         HandTimer
@@ -41,11 +45,14 @@ impl Runtime for Hand {
 }
 impl HandSocket {
     fn is_full(&self, interest: Interest) -> bool {
-        interest == Interest::Writable && self.1.load(Ordering::Relaxed)
+        interest == Interest::Writable && self.1.full.load(Ordering::Relaxed)
     }
 }
 impl Socket for HandSocket {
     fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.1.over.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::Error::other("the runtime is shutting down")));
+        }
         if interest == Interest::Readable {
             cx.waker().wake_by_ref(); // look again at the next poll
             return Poll::Pending;
@@ -53,6 +60,12 @@ impl Socket for HandSocket {
         if self.is_full(interest) { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
     fn try_io<T>(&self, interest: Interest, mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let refused = |left: u32| left.checked_sub(1);
+        if interest == Interest::Readable
+            && self.1.unreachable.fetch_update(Ordering::Relaxed, Ordering::Relaxed, refused).is_ok()
+        {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         if self.is_full(interest) { Err(io::ErrorKind::WouldBlock.into()) } else { io() }
     }
     fn sock_ref(&self) -> SockRef<'_> {
@@ -164,6 +177,96 @@ fn congestion_marks_cross_with_their_datagrams() {
     let mut app = Seen::default();
     assert!(poll(&mut right, &mut app).is_pending());
     assert_eq!(app.0, (0..).zip(marks).collect::<Vec<_>>());
+}
+
+#[test]
+fn any_number_of_icmp_errors_leaves_a_socket_open() {
+    let hand = Hand::default();
+    let friend = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    let (mut driver, mut app) = (ping(&hand, friend.local_addr().unwrap()), Seen::default());
+    let local = driver.machine().local().unwrap();
+    friend.send_to(&7_u32.to_be_bytes(), local).unwrap();
+    hand.unreachable.store(10_000, Ordering::Relaxed);
+    for _ in 0..10_000 / 256 + 2 {
+        assert!(poll(&mut driver, &mut app).is_pending());
+    }
+    assert_eq!((app.0, driver.stats().receive_errors), (vec![(7, Ecn::NotEct)], 10_000));
+    assert_eq!(driver.locals().collect::<Vec<_>>(), [local]);
+}
+
+#[test]
+fn what_waits_is_given_up_when_the_runtime_shuts_down() {
+    let hand = Hand::default();
+    let (mut driver, mut app) = (ping(&hand, "127.0.0.1:9".parse().unwrap()), Seen::default());
+    hand.full.store(true, Ordering::Relaxed);
+    driver.with(|ping, now| ping.ping(now, 1));
+    hand.over.store(true, Ordering::Relaxed);
+    let _ = poll(&mut driver, &mut app); // comes back
+    assert_eq!((driver.stats().sent, driver.stats().send_errors), (0, 1));
+    assert_eq!(driver.locals().count(), 0, "the socket is lost too");
+}
+
+/// Sends back what comes, wherever it came to.
+#[derive(Debug, Default)]
+struct Mirror(Vec<Path>);
+impl Mirror {
+    fn handle_input(&mut self, _: Instant, input: &mut Receive<'_>) -> Handled {
+        self.0.push(input.path);
+        Handled::Send(Transmit::to(input.path))
+    }
+    fn handle_timeout(&mut self, _: Instant) {}
+    fn poll_transmit(&mut self, _: Instant, _: &mut Packet<'_>) -> Option<Transmit> {
+        None
+    }
+    fn poll_event(&mut self) -> Option<()> {
+        None
+    }
+    fn poll_timeout(&self) -> Option<Wake> {
+        None
+    }
+    fn close(&mut self, _: Instant) {}
+    fn is_closed(&self) -> bool {
+        false
+    }
+}
+machine!(impl [] Mirror { Event = (); Data = (); });
+
+struct Nobody;
+impl App<Mirror> for Nobody {
+    fn event(&mut self, _: Instant, _: &mut Mirror, (): ()) {}
+}
+
+/// Asks a mirror that is on every address, at `ip`, from a socket that hears no other.
+fn ask(unspecified: &str, ip: &str) {
+    let mut driver = Driver::new(Hand::default(), Epoch::start(), Mirror::default());
+    let Ok(bound) = driver.bind(unspecified.parse().unwrap(), Port::Any) else {
+        return; // this host has no IPv6
+    };
+    let target = std::net::SocketAddr::new(ip.parse().unwrap(), bound.port());
+    let here: IpAddr = if target.is_ipv4() { LOCALHOST } else { Ipv6Addr::LOCALHOST.into() };
+    let asker = UdpSocket::bind((here, 0)).unwrap();
+    asker.connect(target).unwrap();
+    asker.set_nonblocking(true).unwrap();
+    for number in 0..3 {
+        asker.send(&[number; 5]).unwrap();
+    }
+    assert!(pin!(driver.run(&mut Nobody)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let path = Path::udp(target, asker.local_addr().unwrap());
+    assert_eq!(driver.machine().0, [path; 3], "a path is concrete");
+    let mut buf = [0; 16];
+    for number in 0..3 {
+        assert_eq!(asker.recv(&mut buf).ok(), Some(5), "the answer comes from where the question went");
+        assert_eq!(buf[..5], [number; 5]);
+    }
+}
+
+#[test]
+fn a_socket_on_every_address_answers_from_the_one_that_was_asked() {
+    ask("0.0.0.0", "127.0.0.1");
+    ask("::", "::1");
+    if cfg!(target_os = "linux") {
+        ask("0.0.0.0", "127.0.0.77"); // the routing would answer from 127.0.0.1
+    }
 }
 
 #[test]
