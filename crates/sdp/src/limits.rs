@@ -24,3 +24,6 @@ pub const MAX_CANDIDATES: usize = 100;
 pub const MAX_SSRCS: usize = 64;
 /// Fingerprints that [`crate::jsep::Negotiated`] hands on; more are left out.
 pub const MAX_FINGERPRINTS: usize = 16;
+/// Header extensions of one section that the negotiation looks at, those of the session level included, which hold for
+/// each section: without a bound they would be copied once for each. Browsers name about 20.
+pub const MAX_EXTENSIONS: usize = 64;

@@ -171,12 +171,17 @@ impl Exchange<'_> {
             remote_password: password.to_string(),
             remote_candidates: candidates,
             ignored_candidates: ignored,
-            end_of_candidates: section.is_some_and(|section| section.end_of_candidates) || !trickle,
+            // RFC 8840 section 8.1: at the session level it holds for all sections.
+            end_of_candidates: section.is_some_and(|section| section.end_of_candidates)
+                || remote.end_of_candidates
+                || !trickle,
             remote_trickle: trickle,
             remote_lite: remote.lite,
             remote_fingerprints: self.fingerprints(index),
             dtls_role,
-            remote_tls_id: remote.tls_id(index).map(String::from),
+            remote_tls_id: remote.tls_id(index).map(String::from).or_else(|| {
+                self.before.filter(|_| !dtls_restarted).and_then(|before| before.remote_tls_id.clone())
+            }),
             we_offered: self.we_offered,
             ice_restarted,
             dtls_restarted,
@@ -245,8 +250,9 @@ impl Exchange<'_> {
         let (_, (ours, theirs)) = data.next()?;
         Some(NegotiatedSctp {
             mid: ours.mid.or(theirs.mid).unwrap_or_default().to_string(),
-            local_port: ours.sctp_port?,
-            remote_port: theirs.sctp_port?,
+            // RFC 8841 section 5.1: port 0 is no association.
+            local_port: ours.sctp_port.filter(|port| *port != 0)?,
+            remote_port: theirs.sctp_port.filter(|port| *port != 0)?,
             local_max_message_size: ours.max_message_size,
             remote_max_message_size: theirs.max_message_size,
         })

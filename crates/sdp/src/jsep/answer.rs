@@ -14,7 +14,7 @@ use crate::attribute::{
     Simulcast, SimulcastAlternatives,
 };
 use crate::{Media, Origin, Session};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// Everything that an answer depends on.
@@ -48,6 +48,7 @@ impl AnswerInput<'_> {
                 if index != tagged && plan.accepts(index) {
                     // RFC 9143 section 7.3: bundled sections share the address of the tagged one.
                     other.set_port(port);
+                    write::repeat_credentials(other, self.transport, setup);
                 }
             }
         }
@@ -93,7 +94,8 @@ impl AnswerInput<'_> {
         let mut media = Media::new(line.media, 9, line.protocol, &write::format_list(&formats))
             .map_err(Misuse::Malformed)?;
         push_mid(&mut media, section);
-        let wanted = transceiver.map_or(Direction::Inactive, |transceiver| transceiver.direction);
+        let in_use = transceiver.filter(|transceiver| !transceiver.stopped);
+        let wanted = in_use.map_or(Direction::Inactive, |transceiver| transceiver.direction);
         let direction = wanted.and(section.direction.reversed());
         media.set_direction(direction);
         push_extensions(&mut media, section, capabilities, kind);
@@ -122,10 +124,14 @@ impl AnswerInput<'_> {
 
     fn data_section(&self, section: &SectionPart<'_>) -> Result<Media, NegotiationError> {
         let line = section.media.line();
-        let mut media = Media::new(line.media, 9, line.protocol, line.formats).map_err(Misuse::Malformed)?;
+        let own_port = self.config.sctp_port.to_string();
+        // In drafts before RFC 8841 the format is the writer's own port.
+        let is_port = line.formats.bytes().all(|octet| octet.is_ascii_digit());
+        let formats = if is_port { own_port.as_str() } else { line.formats };
+        let mut media = Media::new(line.media, 9, line.protocol, formats).map_err(Misuse::Malformed)?;
         push_mid(&mut media, section);
         if line.protocol == "DTLS/SCTP" {
-            // Drafts before RFC 8841 name the port in sctpmap only; the answer speaks both.
+            // They name the port in sctpmap only; the answer speaks both.
             let map = crate::attribute::SctpMap {
                 port: self.config.sctp_port,
                 application: "webrtc-datachannel",
@@ -269,7 +275,10 @@ pub(super) fn identity_changed(
     let known = |fingerprint: &crate::attribute::Fingerprint<'_>| {
         before.remote_fingerprints.iter().any(|old| old.same(fingerprint))
     };
-    remote.tls_id(tagged) != before.remote_tls_id.as_deref() || !remote.fingerprints(tagged).iter().any(known)
+    // RFC 8842 section 5.3: who answers an offer without `tls-id` has to leave it out, so its absence says nothing.
+    let named_anew =
+        remote.tls_id(tagged).zip(before.remote_tls_id.as_deref()).is_some_and(|(new, old)| new != old);
+    named_anew || !remote.fingerprints(tagged).iter().any(known)
 }
 
 /// Whether the peer's credentials are others than before: an ICE restart (RFC 8839 section 4.4.3.1.1).

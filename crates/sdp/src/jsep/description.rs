@@ -11,7 +11,7 @@ use crate::attribute::{
     Msid, Parameters, Rid, RidDirection, RtcpMux, RtcpRsize, RtpMap, SctpMap, SctpPort, Setup, Simulcast,
     Ssrc, SsrcGroup, TlsId,
 };
-use crate::limits::{MAX_FINGERPRINTS, MAX_SSRCS};
+use crate::limits::{MAX_EXTENSIONS, MAX_FINGERPRINTS, MAX_SSRCS};
 use crate::{Media, Section, Session};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::ToString;
@@ -118,6 +118,7 @@ impl SectionPart<'_> {
 pub(super) struct Description<'a> {
     pub(super) session: TransportPart<'a>,
     pub(super) lite: bool,
+    pub(super) end_of_candidates: bool,
     /// The BUNDLE groups, each with the indices of its sections, in the order of the group.
     pub(super) bundles: Vec<Vec<usize>>,
     pub(super) sections: Vec<SectionPart<'a>>,
@@ -136,17 +137,24 @@ impl<'a> Description<'a> {
         }
         let inherited = header.direction().unwrap_or_default();
         let allow_mixed = header.has::<ExtMapAllowMixed>();
-        let extensions: Vec<_> = header.all::<ExtMap<'_>>().collect();
+        let extensions: Vec<_> = header.all::<ExtMap<'_>>().take(MAX_EXTENSIONS).collect();
         let mut sections = Vec::with_capacity(session.media().len());
         for (index, media) in session.media().iter().enumerate() {
             let mut section = SectionPart::of(media, inherited, allow_mixed);
             // RFC 8285 section 6: extensions of the session level hold for all sections.
-            section.extensions.extend(extensions.iter().copied());
+            let room = MAX_EXTENSIONS.saturating_sub(section.extensions.len());
+            section.extensions.extend(extensions.iter().copied().take(room));
             section.check(index)?;
             sections.push(section);
         }
         let bundles = bundles(&groups, &sections)?;
-        Ok(Description { session: common, lite: header.has::<IceLite>(), bundles, sections })
+        Ok(Description {
+            session: common,
+            lite: header.has::<IceLite>(),
+            end_of_candidates: header.has::<EndOfCandidates>(),
+            bundles,
+            sections,
+        })
     }
 
     /// The bundle that a section is in, as the indices of its sections.
@@ -283,7 +291,9 @@ impl<'a> SectionPart<'a> {
         match name {
             Mid::NAME => self.mid = Some(value),
             BundleOnly::NAME => self.bundle_only = true,
-            ExtMap::NAME => self.extensions.extend(ExtMap::parse(value)),
+            ExtMap::NAME if self.extensions.len() < MAX_EXTENSIONS => {
+                self.extensions.extend(ExtMap::parse(value));
+            }
             ExtMapAllowMixed::NAME => self.allow_mixed = true,
             EndOfCandidates::NAME => self.end_of_candidates = true,
             RtcpRsize::NAME => self.rtcp_rsize = true,

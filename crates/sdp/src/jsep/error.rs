@@ -54,12 +54,9 @@ pub enum Misuse {
     /// An answer cannot begin an ICE restart (RFC 8839 section 4.4.1.1.1).
     #[error("the offer does not restart ICE: pass the credentials that are in use")]
     RestartNotOffered,
-    /// More codecs than payload types.
-    #[error("no payload type is free: offer fewer codecs")]
+    /// Not one codec found a payload type: the session has given all of them other meanings.
+    #[error("no payload type is free for any codec: the session uses all of them for others")]
     NoPayloadTypeFree,
-    /// More extensions than numbers.
-    #[error("no header extension number is free: offer fewer extensions")]
-    NoExtensionIdFree,
     /// More sections than a description may have.
     #[error("no more sections fit: stop transceivers so that their sections are used again")]
     TooManySections,

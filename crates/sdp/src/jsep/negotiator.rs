@@ -6,7 +6,7 @@ use super::config::{LocalTransport, NegotiatorConfig, Sending};
 use super::description::Description;
 use super::error::{Misuse, NegotiationError, PeerFault, Rejection};
 use super::negotiated::{Negotiated, NegotiatedTransport};
-use super::offer::OfferInput;
+use super::offer::{OfferInput, mids_seen};
 use super::plan::Plan;
 use super::state::{Signaling, Stable, Undo};
 use super::transceiver::{Transceiver, TransceiverId};
@@ -53,6 +53,8 @@ pub struct Negotiator {
     data_wanted: bool,
     /// RFC 8829 section 5.2.2: grows with every description made.
     version: u64,
+    /// The first mid that no description has named yet.
+    next_mid: u32,
     created: Option<Created>,
     /// What holds now, be it provisional.
     negotiated: Option<Negotiated>,
@@ -71,6 +73,7 @@ impl Negotiator {
             next_transceiver: 0,
             data_wanted: false,
             version: 0,
+            next_mid: 0,
             created: None,
             negotiated: None,
             settled: None,
@@ -229,6 +232,7 @@ impl Negotiator {
             transport,
             data_wanted: self.data_wanted,
             version: self.version + 1,
+            next_mid: self.next_mid,
             local: local.as_ref(),
             agreed: agreed_local.as_ref().zip(agreed_remote.as_ref()),
         }
@@ -311,7 +315,7 @@ impl Negotiator {
         if !is_offer {
             return self.answer_locally(kind, description);
         }
-        Description::of(&description)?;
+        self.next_mid = mids_seen(self.next_mid, &Description::of(&description)?);
         let undo = self.undo();
         let associations = created.associations.clone();
         self.created = None;
@@ -391,6 +395,7 @@ impl Negotiator {
         if self.transceivers.len() + kinds.len() > MAX_TRANSCEIVERS {
             return Err(Misuse::TooManySections.into());
         }
+        self.next_mid = mids_seen(self.next_mid, &description);
         let undo = self.undo();
         self.created = None;
         self.signaling = match mem::replace(&mut self.signaling, Signaling::Closed) {

@@ -4,7 +4,6 @@
 use super::capability::CodecCapability;
 use super::codec::Codec;
 use super::description::{Description, Format};
-use super::error::Misuse;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
@@ -47,36 +46,36 @@ impl Numbers {
         numbers
     }
 
-    /// The payload type of a codec: the one it has, the one it prefers, or the first that is free.
-    pub(super) fn reserve(
-        &mut self,
-        codec: &CodecCapability,
-        in_section: &BTreeSet<u8>,
-    ) -> Result<u8, Misuse> {
+    /// The payload type of a codec: the one it has, the one it prefers, or the first that is free. `None` where the peer
+    /// has given all of them other meanings.
+    pub(super) fn reserve(&mut self, codec: &CodecCapability, in_section: &BTreeSet<u8>) -> Option<u8> {
         let wanted = Codec::of(codec);
         let has = self
             .codecs
             .iter()
             .find(|(number, known)| Codec::of(known).same(&wanted) && !in_section.contains(number));
         if let Some((&number, _)) = has {
-            return Ok(number);
+            return Some(number);
         }
         let preferred = codec.payload_type.filter(|number| !self.taken.contains(number));
-        let number = preferred.or_else(|| self.first_free()).ok_or(Misuse::NoPayloadTypeFree)?;
+        let number = preferred.or_else(|| self.first_free())?;
         self.taken.insert(number);
         self.codecs.insert(number, codec.clone());
-        Ok(number)
+        Some(number)
     }
 
-    /// The payload type of the retransmissions of `payload_type`.
-    pub(super) fn rtx(&mut self, payload_type: u8) -> Result<u8, Misuse> {
-        if let Some(&number) = self.rtx.get(&payload_type) {
-            return Ok(number);
+    /// The payload type of the retransmissions of `payload_type`, if they are wanted, and there is one or one is free.
+    pub(super) fn rtx_if(&mut self, wanted: bool, payload_type: u8) -> Option<u8> {
+        if !wanted {
+            return None;
         }
-        let number = self.first_free().ok_or(Misuse::NoPayloadTypeFree)?;
+        if let Some(&number) = self.rtx.get(&payload_type) {
+            return Some(number);
+        }
+        let number = self.first_free()?;
         self.taken.insert(number);
         self.rtx.insert(payload_type, number);
-        Ok(number)
+        Some(number)
     }
 
     fn first_free(&self) -> Option<u8> {
@@ -84,16 +83,17 @@ impl Numbers {
     }
 
     /// The number of a header extension; beyond 14 only where headers may be mixed (RFC 8285 section 4.1.2).
-    pub(super) fn extension(&mut self, uri: &str, mixed: bool) -> Result<u8, Misuse> {
+    /// `None` where all have other meanings.
+    pub(super) fn extension(&mut self, uri: &str, mixed: bool) -> Option<u8> {
         if let Some(&id) = self.extensions.get(uri) {
-            return Ok(id);
+            return Some(id);
         }
         let highest = if mixed { 255 } else { 14 };
         let id = (1..=highest).filter(|id| *id != 15).find(|id| !self.extension_ids.contains(id));
-        let id = id.ok_or(Misuse::NoExtensionIdFree)?;
+        let id = id?;
         self.extension_ids.insert(id);
         self.extensions.insert(uri.into(), id);
-        Ok(id)
+        Some(id)
     }
 }
 

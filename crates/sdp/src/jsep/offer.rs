@@ -26,6 +26,8 @@ pub(super) struct OfferInput<'a> {
     pub(super) transport: &'a LocalTransport,
     pub(super) data_wanted: bool,
     pub(super) version: u64,
+    /// No mid below it is new: see [`mids_seen`].
+    pub(super) next_mid: u32,
     /// Our description in force: the pending offer, or else the current one.
     pub(super) local: Option<&'a Description<'a>>,
     /// The last finished exchange.
@@ -102,7 +104,7 @@ impl OfferInput<'_> {
 
     /// RFC 8829 section 5.2.2: who is where.
     fn slots(&self) -> Result<Vec<Slot>, Misuse> {
-        let mut mids = MidSource::of([self.local, self.agreed.map(|(_, remote)| remote)]);
+        let mut mids = MidSource::of([self.local, self.agreed.map(|(_, remote)| remote)], self.next_mid);
         let mut waiting = self
             .transceivers
             .iter()
@@ -197,7 +199,7 @@ impl OfferInput<'_> {
             .map_err(Misuse::Malformed)?;
         push_mid(&mut media, mid);
         media.set_direction(transceiver.direction);
-        self.push_extensions(&mut media, kind, numbers)?;
+        self.push_extensions(&mut media, kind, numbers);
         media.push(&RtcpMux);
         media.push(&RtcpMuxOnly);
         media.push(&RtcpRsize);
@@ -233,7 +235,7 @@ impl OfferInput<'_> {
                 channels: format.codec.channels,
                 fmtp: format.codec.parameters.0.into(),
                 feedback: capability.feedback.clone(),
-                rtx: if capability.rtx { Some(numbers.rtx(format.payload_type)?) } else { None },
+                rtx: numbers.rtx_if(capability.rtx, format.payload_type),
             });
         }
         for capability in capabilities {
@@ -241,7 +243,8 @@ impl OfferInput<'_> {
             if covered.iter().any(|known| known.same(&codec)) {
                 continue;
             }
-            let payload_type = numbers.reserve(capability, &used)?;
+            // What finds no number is left out: the section can do without, the session not without its offer.
+            let Some(payload_type) = numbers.reserve(capability, &used) else { continue };
             used.insert(payload_type);
             formats.push(OutFormat {
                 payload_type,
@@ -250,27 +253,26 @@ impl OfferInput<'_> {
                 channels: capability.channels,
                 fmtp: capability.fmtp.clone(),
                 feedback: capability.feedback.clone(),
-                rtx: if capability.rtx { Some(numbers.rtx(payload_type)?) } else { None },
+                rtx: numbers.rtx_if(capability.rtx, payload_type),
             });
+        }
+        if formats.is_empty() && !capabilities.is_empty() {
+            return Err(Misuse::NoPayloadTypeFree);
         }
         Ok(formats)
     }
 
-    fn push_extensions(
-        &self,
-        media: &mut Media,
-        kind: MediaKind,
-        numbers: &mut Numbers,
-    ) -> Result<(), Misuse> {
+    fn push_extensions(&self, media: &mut Media, kind: MediaKind, numbers: &mut Numbers) {
         let capabilities = &self.config.capabilities;
         for extension in capabilities.extensions(kind) {
             // A rid names encodings, and ours are one: only a receiver of simulcast has use for it.
             if capabilities.receive_simulcast || !is_rid(&extension.uri) {
-                let id = numbers.extension(&extension.uri, capabilities.extmap_allow_mixed)?;
-                write::push_extension(media, u16::from(id), &extension.uri, None);
+                let id = numbers.extension(&extension.uri, capabilities.extmap_allow_mixed);
+                if let Some(id) = id {
+                    write::push_extension(media, u16::from(id), &extension.uri, None);
+                }
             }
         }
-        Ok(())
     }
 
     fn data_section(&self, mid: &str) -> Result<Media, NegotiationError> {
@@ -304,6 +306,15 @@ fn push_mid(media: &mut Media, mid: &str) {
     }
 }
 
+/// The counter of mids after a description was applied: above every number that is a mid in it. A section used again gets
+/// a name that none had before (RFC 8829 section 5.2.2), or packets under way would find the wrong one by their MID.
+pub(super) fn mids_seen(next_mid: u32, description: &Description<'_>) -> u32 {
+    /// Beyond three digits a number is the peer's own way of naming, and no count.
+    const LAST: u32 = 999;
+    let numbers = description.sections.iter().filter_map(|section| section.mid?.parse::<u32>().ok());
+    numbers.filter(|number| *number <= LAST).fold(next_mid, |next, number| next.max(number + 1))
+}
+
 /// New mids: small numbers that neither side uses (RFC 8829 section 5.2.1: a counter, at most 3 octets for long).
 struct MidSource {
     used: BTreeSet<String>,
@@ -311,9 +322,9 @@ struct MidSource {
 }
 
 impl MidSource {
-    fn of(descriptions: [Option<&Description<'_>>; 2]) -> Self {
+    fn of(descriptions: [Option<&Description<'_>>; 2], next: u32) -> Self {
         let sections = descriptions.into_iter().flatten().flat_map(|description| &description.sections);
-        MidSource { used: sections.filter_map(|section| section.mid).map(String::from).collect(), next: 0 }
+        MidSource { used: sections.filter_map(|section| section.mid).map(String::from).collect(), next }
     }
 
     fn next(&mut self) -> String {

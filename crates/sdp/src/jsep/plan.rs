@@ -34,13 +34,18 @@ impl Plan {
             rejections.push(verdict);
         }
         reject_without_mux(offer, &mut rejections);
-        let usable = |index: usize| matches!(rejections.get(index), Some(None));
-        let tagged = offer.tagged(usable);
-        if tagged.is_none() {
-            let unreachable =
-                |index: &usize| usable(*index) && offer.sections.get(*index).is_some_and(|s| s.port != 0);
-            if let Some(index) = (0..offer.sections.len()).find(unreachable) {
-                return Err(PeerFault::NoIceCredentials { index });
+        let usable = |rejections: &[Option<Rejection>], index| matches!(rejections.get(index), Some(None));
+        let mut tagged = offer.tagged(|index| usable(&rejections, index));
+        let unreachable = (0..offer.sections.len()).find(|&index| {
+            usable(&rejections, index) && offer.sections.get(index).is_some_and(|s| s.port != 0)
+        });
+        if let (None, Some(index)) = (tagged, unreachable) {
+            // RFC 9143 section 7.3.3: in a later offer the tagged section alone says where the bundle is, so it cannot be
+            // rejected while others live; our next offer ends it.
+            let is_stopped = |index| matches!(rejections.get(index), Some(Some(Rejection::Stopped)));
+            tagged = Some(offer.tagged(is_stopped).ok_or(PeerFault::NoIceCredentials { index })?);
+            if let Some(kept) = tagged.and_then(|tagged| rejections.get_mut(tagged)) {
+                *kept = None;
             }
         }
         for (index, rejection) in rejections.iter_mut().enumerate() {

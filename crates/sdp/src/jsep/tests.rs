@@ -464,3 +464,49 @@ fn every_payload_type_of_an_offer_is_mapped_once() {
     let formats = |index: usize| offer.media()[index].line().formats.to_string();
     assert_eq!(formats(1), formats(2), "one codec, one number, in all sections");
 }
+
+#[test]
+fn sec_66_extensions_of_the_session_level_are_not_copied_without_bound() {
+    use crate::limits::{MAX_EXTENSIONS, MAX_SECTIONS};
+    let mut text = String::from("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n");
+    for n in 0..2_000 {
+        text += &std::format!("a=extmap:{} urn:x:{n}\r\n", n % 14 + 1);
+    }
+    text += &"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=extmap:1 urn:y\r\n".repeat(MAX_SECTIONS);
+    let session = Session::parse(&text).unwrap();
+    let description = description::Description::of(&session).unwrap();
+    let copied: usize = description.sections.iter().map(|section| section.extensions.len()).sum();
+    assert!(copied <= MAX_SECTIONS * MAX_EXTENSIONS, "{copied}");
+    assert_eq!(description.sections[0].extensions[0].uri, "urn:y", "a section's own come first");
+}
+
+/// RFC 9143 section 7.3.3: in a later offer only the tagged section says where the bundle is, so it is not rejected.
+#[test]
+fn a_stopped_tagged_section_is_kept_until_our_own_offer_ends_it() {
+    let (mut alice, mut bob) = pair();
+    all_media(&mut alice);
+    exchange((&mut alice, "alic"), (&mut bob, "bobb"));
+    let tagged = bob.transceivers().find(|t| t.index() == Some(0)).map(|t| t.id).unwrap();
+    bob.stop(tagged).unwrap();
+    exchange((&mut alice, "alic"), (&mut bob, "bobb"));
+    let agreed = bob.negotiated().unwrap();
+    assert!(agreed.sections.iter().all(|section| section.rejected.is_none()));
+    assert_eq!(agreed.sections[0].direction, Direction::Inactive);
+    exchange((&mut bob, "bobb"), (&mut alice, "alic"));
+    let agreed = alice.negotiated().unwrap();
+    assert_eq!(agreed.sections[0].rejected, Some(Rejection::OfferedAsRejected));
+    assert_eq!(agreed.transport.as_ref().unwrap().index, 1);
+}
+
+#[test]
+fn a_section_used_again_gets_a_mid_that_none_had() {
+    let (mut alice, mut bob) = pair();
+    let mut mids = alloc::collections::BTreeSet::new();
+    for _ in 0..4 {
+        let id = alice.add_transceiver(MediaKind::Audio, Direction::SendRecv).unwrap();
+        exchange((&mut alice, "alic"), (&mut bob, "bobb"));
+        assert!(mids.insert(alice.transceiver(id).unwrap().mid().map(String::from)), "{mids:?}");
+        alice.stop(id).unwrap();
+        exchange((&mut alice, "alic"), (&mut bob, "bobb"));
+    }
+}

@@ -71,6 +71,14 @@ pub(super) fn push_transport(media: &mut Media, transport: &LocalTransport, setu
     push_candidates(media, transport);
 }
 
+/// What stands in every bundled section of an answer beside the tagged one. RFC 9143 section 7.1.3 leaves it out; browsers
+/// write it, and aiortc refuses a section without it. Whoever follows the RFC does not look.
+pub(super) fn repeat_credentials(media: &mut Media, transport: &LocalTransport, setup: Setup) {
+    media.push(&IceUfrag(&transport.ufrag));
+    media.push(&IcePwd(&transport.password));
+    media.push(&setup);
+}
+
 /// Candidates, the end of them, and the default one on the lines `m=` and `c=` (RFC 8839 section 4.3).
 pub(super) fn push_candidates(media: &mut Media, transport: &LocalTransport) {
     let (address, port) = default_candidate(transport);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod validity;
+
 use ginnel_sdp::Session;
 use ginnel_sdp::attribute::{Candidate, Digest, Direction, Fingerprint};
 use ginnel_sdp::jsep::{LocalTransport, Negotiator, NegotiatorConfig, SdpType};
