@@ -3,9 +3,12 @@
 //! Size: a file of more than [`MOST_LINES`] lines, or a function of more than [`MOST_BODY`], stays only with its reason
 //! beside it, on a line that holds `tidy:`. Bans: clocks, randomness, threads and unsafe code in protocol crates; stubs
 //! and sleeping threads anywhere. Headers: each source file opens by saying what it is, but for a `tests.rs`, whose name
-//! does.
+//! does. Fuzzing: targets, their manifest and their corpora match.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use crate::step::{Failure, report, root};
 
@@ -48,6 +51,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         let shown = path.strip_prefix(root()).unwrap_or(&path).to_string_lossy().into_owned();
         check(&shown, &text, &mut wrong);
     }
+    fuzz_targets(&mut wrong);
     report("tidy", &wrong)
 }
 
@@ -103,6 +107,32 @@ fn long_functions(path: &str, lines: &[&str], wrong: &mut Vec<String>) {
         let Some(len) = lines[start..].iter().position(|l| *l == close) else { continue };
         if len > MOST_BODY && !excused(lines, start) {
             wrong.push(format!("{path}:{}: a function of {len} lines, the most is {MOST_BODY}", start + 1));
+        }
+    }
+}
+
+/// Every fuzz target has its entry in the manifest, and a corpus that a test replays; no corpus is left without a target.
+fn fuzz_targets(wrong: &mut Vec<String>) {
+    let names = |dir: &str| -> BTreeSet<String> {
+        let entries = std::fs::read_dir(root().join(dir)).into_iter().flatten();
+        entries
+            .filter_map(|entry| {
+                Some(entry.ok()?.path().file_stem()?.to_string_lossy().into_owned())
+                    .filter(|name| !name.starts_with('.'))
+            })
+            .collect()
+    };
+    let manifest = std::fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap_or_default();
+    let (targets, corpora) = (names("fuzz/fuzz_targets"), names("fuzz/corpus"));
+    for name in targets.union(&corpora) {
+        if !targets.contains(name) {
+            wrong.push(format!("fuzz/corpus/{name}: there is no such target"));
+        }
+        if names(&format!("fuzz/corpus/{name}")).is_empty() {
+            wrong.push(format!("fuzz/corpus/{name}: the target has no corpus"));
+        }
+        if !manifest.contains(&format!("name = \"{name}\"\n")) {
+            wrong.push(format!("fuzz/Cargo.toml: the target {name} is missing"));
         }
     }
 }

@@ -15,7 +15,8 @@ pub(super) fn text(groups: &[Group]) -> String {
         let _ = writeln!(out, "\n{:<54}{:>10}   ginnel takes", group.name, "ns");
         for row in &group.rows {
             let ratio = row.ratio.map(|ratio| format!("{ratio:>12.2} x")).unwrap_or_default();
-            let _ = writeln!(out, "  {:<52}{:>10.1}   {ratio}", row.name, row.ns);
+            let line = format!("  {:<52}{:>10.1}   {ratio}", row.name, row.ns);
+            let _ = writeln!(out, "{}", line.trim_end());
         }
     }
     out
