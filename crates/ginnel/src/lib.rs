@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+use std::io;
+
 pub use ginnel_core as core;
 pub use ginnel_datachannel as datachannel;
 pub use ginnel_driver as driver;
@@ -15,3 +17,13 @@ pub use ginnel_stun as stun;
 #[cfg(feature = "tokio")]
 pub use ginnel_tokio as tokio;
 pub use ginnel_turn as turn;
+
+/// A seed from the operating system's randomness, for a machine that is to be used and not tested. One for each machine.
+///
+/// # Errors
+/// When the operating system gives none.
+pub fn random_seed() -> io::Result<core::Seed> {
+    let mut octets = [0; 32];
+    getrandom::fill(&mut octets).map_err(io::Error::other)?;
+    Ok(core::Seed::new(octets))
+}

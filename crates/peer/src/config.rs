@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ginnel_core::Epoch;
-use ginnel_dtls_srtp::dtls::{Certificate, Versions};
+use ginnel_dtls_srtp::dtls::{Certificate, CertificateError, Versions};
 use ginnel_ice::{AgentConfig, Role};
 use ginnel_sdp::{attribute::Direction, jsep::Capabilities};
 
@@ -67,6 +67,21 @@ impl PeerConfig {
             max_buffered: 1024 * 1024,
             max_channels: 1024,
         }
+    }
+
+    /// The defaults, with a certificate made for this peer alone.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn generate(epoch: Epoch) -> Result<Self, CertificateError> {
+        Ok(Self::new(epoch, Arc::new(Certificate::generate()?)))
+    }
+
+    /// With or without candidates on loopback addresses: without them, unless both peers are on this host.
+    #[must_use]
+    pub fn with_loopback(mut self, loopback: bool) -> Self {
+        self.ice.loopback = loopback;
+        self
     }
 
     /// With other settings of ICE.

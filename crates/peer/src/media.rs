@@ -73,9 +73,8 @@ impl Routes {
             Named::Unknown => None,
             Named::Nothing => self.sources.get(&ssrc).copied().or_else(|| self.only_user(payload_type)),
         };
-        let takes = |section: &Section| {
-            Some(section.index) == index && section.payload_types.contains(&payload_type)
-        };
+        let takes =
+            |section: &Section| Some(section.index) == index && section.payload_types.contains(&payload_type);
         match index {
             Some(index) if self.sections.iter().any(takes) => (Some(index), self.remember(ssrc, index)),
             _ => (None, true),

@@ -41,7 +41,9 @@ impl End {
                     self.peer.handle_notice(now, Notice::Opened { ticket, result: Ok((ip, 5_000).into()) });
                 }
             }
-            while self.polls_events && let Some(event) = self.peer.poll_event() {
+            while self.polls_events
+                && let Some(event) = self.peer.poll_event()
+            {
                 self.events.push(event);
             }
             match self.peer.poll_timeout() {

@@ -74,7 +74,9 @@ fn closing_works_at_any_time() {
         for closing in [0, 1] {
             let mut pair = Pair::new(1, Link::new(ms(10)));
             let nodes = [pair.left.node, pair.right.node];
-            pair.sim.with(nodes[0], |peer, now| peer.open_channel(now, ChannelConfig::new("chat")).expect("opens"));
+            pair.sim.with(nodes[0], |peer, now| {
+                peer.open_channel(now, ChannelConfig::new("chat")).expect("opens")
+            });
             pair.signal();
             pair.sim.run_for(ms(after));
             pair.sim.with(nodes[closing], Peer::close);

@@ -35,7 +35,8 @@ fn run(seed: u64) -> (Vec<Line>, Vec<(Instant, String)>) {
         log.iter().find(|(_, event)| matches!(event, Event::Secured { .. })).map(|(at, _)| *at)
     };
     // A last flight of the handshake may have to be sent again for a while.
-    let ready = secured(&pair.left.log).max(secured(&pair.right.log)).expect("both are") + Duration::from_secs(5);
+    let ready =
+        secured(&pair.left.log).max(secured(&pair.right.log)).expect("both are") + Duration::from_secs(5);
     pair.sim.run_for(Duration::from_secs(10));
     let mut taken = 0;
     pair.expect("all messages arrive", Duration::from_secs(600), |pair| {

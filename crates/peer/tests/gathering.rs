@@ -144,8 +144,8 @@ fn behind_a_nat(trickle: bool) -> (Sim, ginnel_netsim::NodeId<Peer>) {
     sim.set_default_link(NetworkId::CORE, Link::new(ms(10)));
     let stun = sim.add(server, BindingServer::new());
     sim.bind(stun, "198.51.100.7", Port::Exact(3478)).expect("the port is free");
-    let ice = AgentConfig::new(Role::Controlled)
-        .with_stun_server("198.51.100.7:3478".parse().expect("an address"));
+    let ice =
+        AgentConfig::new(Role::Controlled).with_stun_server("198.51.100.7:3478".parse().expect("an address"));
     let config = PeerConfig::new(Epoch::start(), certificate(0)).with_ice(ice).with_trickle(trickle);
     let peer = sim.add(host, Peer::new(config, Seed::new([3; 32])));
     (sim, peer)
@@ -193,7 +193,10 @@ fn what_comes_after_the_description_is_told_with_its_section() {
         .collect();
     let [told] = &told[..] else { panic!("{events:?}") };
     assert!(told.candidate.starts_with("candidate:") && told.candidate.contains(" typ srflx"), "{told:?}");
-    assert!(offer.contains(&format!("a=mid:{}\r\n", told.mid)) && told.line_index == 0, "{told:?} in {offer}");
+    assert!(
+        offer.contains(&format!("a=mid:{}\r\n", told.mid)) && told.line_index == 0,
+        "{told:?} in {offer}"
+    );
     assert!(events.contains(&Event::GatheringComplete));
     let now = sim.get(peer).local_description().expect("there is one");
     assert_eq!(now.matches("a=candidate:").count(), 2, "{now}");

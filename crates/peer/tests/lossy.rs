@@ -42,7 +42,8 @@ fn a_thousand_messages_in_order_at_thirty_per_cent_loss_seeds() {
             let lives = matches!(state, ConnectionState::Connected | ConnectionState::Disconnected);
             assert!(lives, "{state}; {}", pair.sim.reproduce());
         }
-        let failed = |e: &Event| matches!(e, Event::Failed(_) | Event::Closed(_) | Event::ChannelClosed { .. });
+        let failed =
+            |e: &Event| matches!(e, Event::Failed(_) | Event::Closed(_) | Event::ChannelClosed { .. });
         assert_eq!(count(&pair.left.log, failed) + count(&pair.right.log, failed), 0);
     }
 }
@@ -136,7 +137,8 @@ fn connected_somehow(mut pair: Pair) -> (Pair, ChannelId, Mender) {
 fn with_default_consent_an_expiry_at_high_loss_is_mended_by_a_restart_seeds() {
     for seed in seeds(3) {
         let handshake_may_last = |config: PeerConfig| config.with_dtls_timeout(Duration::from_secs(600));
-        let (mut pair, channel, mut mender) = connected_somehow(Pair::with(seed, dreadful(), handshake_may_last));
+        let (mut pair, channel, mut mender) =
+            connected_somehow(Pair::with(seed, dreadful(), handshake_may_last));
         let mut taken = 0;
         pair.expect("all messages arrive", Duration::from_secs(3_600), |pair| {
             taken = send_numbered(pair, 0, channel, taken, 1_000);

@@ -76,8 +76,7 @@ fn what_is_lost_is_lost_and_what_arrives_is_whole() {
     pair.sim.run_for(ms(200));
     let data = pair.sim.data(right);
     assert!((720..880).contains(&data.len()), "{} of 1,000 at 20 % loss", data.len());
-    let mut numbers: Vec<_> =
-        data.iter().map(|d| u16::from_be_bytes([d.bytes[2], d.bytes[3]])).collect();
+    let mut numbers: Vec<_> = data.iter().map(|d| u16::from_be_bytes([d.bytes[2], d.bytes[3]])).collect();
     assert!(data.iter().zip(&numbers).all(|(d, n)| d.bytes == rtp(payload_type, ssrc, *n)));
     numbers.sort_unstable();
     numbers.dedup();
@@ -193,7 +192,10 @@ fn what_comes_to_another_socket_is_foreign() {
         let mut buf: Buffer = [0; 2048];
         let mut packet = Packet::empty(&mut buf);
         packet.append(&rtp(111, 1, 1)).expect("it fits");
-        let elsewhere = Path::udp("192.0.2.77:7".parse().expect("an address"), "192.0.2.2:9".parse().expect("an address"));
+        let elsewhere = Path::udp(
+            "192.0.2.77:7".parse().expect("an address"),
+            "192.0.2.2:9".parse().expect("an address"),
+        );
         let mut input = Receive::new(elsewhere, packet);
         assert_eq!(peer.handle_input(now, &mut input), ginnel_core::Handled::Foreign);
         assert_eq!(input.packet.bytes(), rtp(111, 1, 1));

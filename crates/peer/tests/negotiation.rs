@@ -173,16 +173,15 @@ fn a_peer_that_was_replaced_gets_a_new_secure_connection() {
         pair.sim.with(left, Peer::restart_ice);
         pair.exchange(0);
         pair.expect("the old channel has ended", ms(10), |pair| {
-            let gone = Event::ChannelClosed {
-                channel: old_channel,
-                reason: ChannelCloseReason::AssociationClosed,
-            };
+            let gone =
+                Event::ChannelClosed { channel: old_channel, reason: ChannelCloseReason::AssociationClosed };
             pair.left.said(&gone)
         });
         assert_eq!(pair.sim.get(left).phases().dtls, None, "it is to come");
         expect_connected(&mut pair);
-        let channel =
-            pair.sim.with(left, |peer, now| peer.open_channel(now, ChannelConfig::new("new")).expect("opens"));
+        let channel = pair
+            .sim
+            .with(left, |peer, now| peer.open_channel(now, ChannelConfig::new("new")).expect("opens"));
         pair.expect("it opens", Duration::from_secs(5), |pair| pair.right.opened().is_some());
         pair.sim.with(left, |peer, now| {
             peer.send_message(now, channel, MessageKind::Text, b"hello").expect("it is taken")

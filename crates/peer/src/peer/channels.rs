@@ -142,6 +142,14 @@ impl Peer {
         Ok(())
     }
 
+    /// Sends one message of text.
+    ///
+    /// # Errors
+    /// As for [`send_message`](Self::send_message).
+    pub fn send_text(&mut self, now: Instant, channel: ChannelId, text: &str) -> Result<(), MessageError> {
+        self.send_message(now, channel, MessageKind::Text, text.as_bytes())
+    }
+
     /// Octets of messages that were accepted on this channel and are neither acknowledged nor abandoned.
     #[must_use]
     pub fn buffered_amount(&self, channel: ChannelId) -> usize {

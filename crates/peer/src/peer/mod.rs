@@ -46,8 +46,8 @@ pub use report::Stats;
 /// | kind | verb |
 /// |---|---|
 /// | tell | [`handle_input`](Self::handle_input), [`handle_timeout`](Self::handle_timeout), [`handle_notice`](Self::handle_notice), [`close`](Self::close) |
-/// | signal | [`offer`](Self::offer), [`answer`](Self::answer), [`set_remote`](Self::set_remote), [`rollback`](Self::rollback), [`add_ice_candidate`](Self::add_ice_candidate), [`restart_ice`](Self::restart_ice) |
-/// | command | [`add_local_ip`](Self::add_local_ip), [`end_of_local_ips`](Self::end_of_local_ips), [`open_channel`](Self::open_channel), [`send_message`](Self::send_message), [`close_channel`](Self::close_channel), [`send_rtp`](Self::send_rtp), [`send_rtcp`](Self::send_rtcp) |
+/// | signal | [`offer`](Self::offer), [`accept_offer`](Self::accept_offer), [`accept_answer`](Self::accept_answer), or in steps [`set_remote`](Self::set_remote), [`answer`](Self::answer), [`rollback`](Self::rollback), [`add_ice_candidate`](Self::add_ice_candidate), [`restart_ice`](Self::restart_ice) |
+/// | command | [`gather`](Self::gather), or in steps [`add_local_ip`](Self::add_local_ip), [`end_of_local_ips`](Self::end_of_local_ips), [`open_channel`](Self::open_channel), [`send_message`](Self::send_message), [`send_text`](Self::send_text), [`close_channel`](Self::close_channel), [`send_rtp`](Self::send_rtp), [`send_rtcp`](Self::send_rtcp) |
 /// | ask | [`poll_transmit`](Self::poll_transmit), [`poll_request`](Self::poll_request), [`poll_event`](Self::poll_event), [`poll_timeout`](Self::poll_timeout), [`is_closed`](Self::is_closed) |
 /// | look | [`state`](Self::state), [`phases`](Self::phases), [`negotiated`](Self::negotiated), [`agent`](Self::agent), [`stats`](Self::stats) |
 ///
@@ -56,6 +56,26 @@ pub use report::Stats;
 ///
 /// A peer that is no longer driven stops answering consent checks, so the other side gives it up after half a minute: to
 /// end, [`close`](Self::close) and settle once more.
+///
+/// ```
+/// use ginnel_core::{Epoch, Instant, Packet, Seed};
+/// use ginnel_peer::{ChannelConfig, MediaError, Peer, PeerConfig};
+///
+/// let epoch = Epoch::start();
+/// let now = Instant::EPOCH;
+/// let mut alice = Peer::new(PeerConfig::generate(epoch)?, Seed::new([1; 32]));
+/// let mut bob = Peer::new(PeerConfig::generate(epoch)?, Seed::new([2; 32]));
+/// let chat = alice.open_channel(now, ChannelConfig::new("chat"))?;
+/// let answer = bob.accept_offer(now, &alice.offer(now)?)?;
+/// alice.accept_answer(now, &answer)?;
+/// assert!(alice.negotiated().is_some_and(|agreed| agreed.sctp.is_some()));
+///
+/// // Nobody has driven them, so there is no path yet, and what needs one says so.
+/// assert!(alice.send_text(now, chat, "hello").is_err());
+/// let mut buffer = [0; 2048];
+/// assert_eq!(alice.send_rtp(now, &mut Packet::empty(&mut buffer)), Err(MediaError::NoPath));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Peer {
     config: PeerConfig,
@@ -140,6 +160,14 @@ impl Peer {
     pub fn end_of_local_ips(&mut self, now: Instant) {
         self.agent.end_of_local_ips(now);
         self.look_at_agent(now);
+    }
+
+    /// Gathers on these addresses and no others: [`add_local_ip`](Self::add_local_ip) for each, then
+    /// [`end_of_local_ips`](Self::end_of_local_ips). Those that cannot be candidates are left out; returns how many could be.
+    pub fn gather(&mut self, now: Instant, ips: impl IntoIterator<Item = IpAddr>) -> usize {
+        let taken = ips.into_iter().filter(|ip| self.add_local_ip(now, *ip).is_ok()).count();
+        self.end_of_local_ips(now);
+        taken
     }
 
     /// One arrival. RTP and RTCP come back decrypted, in place; everything else is dealt with here.

@@ -83,6 +83,23 @@ impl Peer {
         Ok(text)
     }
 
+    /// Takes the peer's offer and answers it: [`set_remote`](Self::set_remote) and [`answer`](Self::answer) in one.
+    ///
+    /// # Errors
+    /// Those of either. If it is the answer that fails, the offer is pending: [`rollback`](Self::rollback) forgets it.
+    pub fn accept_offer(&mut self, now: Instant, offer: &str) -> Result<String, DescriptionError> {
+        self.set_remote(now, SdpType::Offer, offer)?;
+        self.answer(now)
+    }
+
+    /// Takes the peer's answer to our offer: checks begin.
+    ///
+    /// # Errors
+    /// As for [`set_remote`](Self::set_remote).
+    pub fn accept_answer(&mut self, now: Instant, answer: &str) -> Result<(), DescriptionError> {
+        self.set_remote(now, SdpType::Answer, answer)
+    }
+
     /// Applies a description of the peer.
     ///
     /// # Errors
