@@ -194,3 +194,27 @@ fn end_group(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_step_that_takes_too_long_ends_with_all_that_it_started() {
+        let step = Step::new("too long", &["sh", "-c", "sleep 60 & echo $!; wait"]);
+        assert_eq!(step.run_within(Duration::from_millis(300)), Ok(None));
+        let log = std::fs::read_to_string(scratch().join("too-long.log")).unwrap();
+        // Gone, or dead and not yet collected.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", log.trim())).unwrap_or_default();
+        assert!(log.trim().parse::<u32>().is_ok() && !stat.contains(") S "), "{log} {stat}");
+    }
+
+    #[test]
+    fn a_failure_is_told_and_so_is_what_was_printed() {
+        let failure = Step::new("fails", &["cargo", "no-such-command"]).run().unwrap_err();
+        assert!(failure.starts_with("fails (exit status: 101)"), "{failure}");
+        assert!(Step::new("works", &["cargo", "--version"]).run().unwrap().starts_with("cargo "));
+        assert!(Step::new("absent", &["no-such-program"]).run().is_err());
+    }
+}
