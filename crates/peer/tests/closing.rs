@@ -156,7 +156,7 @@ fn the_contract_is_kept_from_offer_to_close() {
         sim.events(right).iter().any(|event| matches!(event, Event::Message { .. }))
     });
     sim.run_for(Duration::from_secs(60));
-    sim.with(left, |peer, now| Machine::close(peer, now));
+    sim.with(left, Machine::close);
     sim.run_for(Duration::from_secs(60));
     for node in nodes {
         let state = sim.get(node).get().state();
