@@ -178,6 +178,45 @@ fn a_new_stream_goes_on_where_the_last_ended() {
     assert_eq!((header.ssrc, payload), (OUT_RTX, vec![0, 0, b'y']), "40,000 is 0 on the other side");
 }
 
+/// The window of RFC 3550 appendix A.1 was left: what lay between is lost, and the numbers that leave do not show it.
+#[test]
+fn a_sender_that_restarts_its_numbers_is_asked_for_a_key_frame() {
+    let mut forwarder = forwarder();
+    forwarded(&mut forwarder, at(0), media(7, 100), b"x").unwrap();
+    assert_eq!(forwarded(&mut forwarder, at(10), media(7, 30_000), b"y"), Err(DropReason::OutOfRange));
+    assert_eq!(forwarded(&mut forwarder, at(20), media(7, 30_001), b"z").unwrap().0.sequence_number, 101);
+    assert_eq!(asked(&mut forwarder, at(20)), [Asked::Pli(7)]);
+}
+
+#[test]
+fn when_the_forwarded_stream_says_goodbye_one_that_goes_on_takes_over() {
+    let mut forwarder = forwarder();
+    forwarded(&mut forwarder, at(0), media(7, 1), b"x").unwrap();
+    forwarded(&mut forwarder, at(10), media(8, 500), b"x").unwrap();
+    assert_eq!(forwarded(&mut forwarder, at(20), media(7, 2), b"x"), Err(DropReason::NotSelected));
+    tell(&mut forwarder, at(30), Side::Sender, |writer| writer.goodbye([8], "").unwrap());
+    while forwarder.poll_event().is_some() {}
+    asked(&mut forwarder, at(600));
+    let (header, _) = forwarded(&mut forwarder, at(600), media(7, 3), b"x").unwrap();
+    assert_eq!((header.ssrc, header.sequence_number), (OUT, 3));
+    assert_eq!(asked(&mut forwarder, at(600)), [Asked::Pli(7)], "its pictures begin anew");
+    let started = Event::StreamStarted { ssrc: 7, mid: "v".into(), outgoing_ssrc: OUT };
+    assert_eq!(forwarder.poll_event(), Some(started));
+}
+
+#[test]
+fn a_number_that_left_in_a_retransmission_is_not_given_to_the_next_stream() {
+    let mut forwarder = forwarder();
+    forwarded(&mut forwarder, at(0), media(7, 10), b"x").unwrap();
+    let retransmission = RtpHeader { payload_type: 97, ..media(9, 1) };
+    forwarded(&mut forwarder, at(5), retransmission, &[0, 11, b'y']).unwrap();
+    let (header, _) = forwarded(&mut forwarder, at(10), media(8, 500), b"z").unwrap();
+    assert_eq!(
+        header.sequence_number, 12,
+        "11 was the retransmitted packet, which its original would have followed"
+    );
+}
+
 #[test]
 fn duplicates_and_leaps_are_dropped() {
     let mut forwarder = forwarder();

@@ -94,7 +94,7 @@ impl Forwarder {
 
     /// A wanted simulcast stream and no other. Where none is named, the newest stream takes over (the sender has a new track),
     /// but not from another stream of the same simulcast.
-    fn selects(&self, index: usize, new: &Primary) -> bool {
+    pub(super) fn selects(&self, index: usize, new: &Primary) -> bool {
         let Some(route) = self.routes.get(index) else { return false };
         if let Some(wanted) = &route.config.incoming.rid {
             return new.rid.as_deref() == Some(wanted);
@@ -106,9 +106,10 @@ impl Forwarder {
         }
     }
 
-    fn select(&mut self, now: Instant, index: usize, ssrc: u32) {
+    pub(super) fn select(&mut self, now: Instant, index: usize, ssrc: u32) {
         let Some(route) = self.routes.get_mut(index) else { return };
         let before = route.active.replace(ssrc);
+        let has_sent = route.sent.packets > 0;
         let event =
             Event::StreamStarted { ssrc, mid: route.mid.clone(), outgoing_ssrc: route.config.outgoing.ssrc };
         route.passed_on.clear();
@@ -119,7 +120,7 @@ impl Forwarder {
             primary.mapping = None;
             primary.missing.clear();
         }
-        if before.is_some() {
+        if before.is_some() || has_sent {
             // The receiver's decoder cannot go on from another stream's pictures.
             self.want_keyframe(now, index);
         }

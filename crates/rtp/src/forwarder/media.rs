@@ -39,8 +39,16 @@ impl Forwarder {
             ssrc: rtp.ssrc(),
             payload_len: rtp.payload().len(),
         };
-        if !self.streams.contains_key(&numbers.ssrc) {
-            self.learn(now, &rtp)?;
+        match self.streams.get(&numbers.ssrc) {
+            None => self.learn(now, &rtp)?,
+            Some(known) => {
+                // The forwarded stream has said goodbye, and this one was waiting or comes again.
+                let index = known.route;
+                let is_free = self.routes.get(index).is_some_and(|route| route.active.is_none());
+                if is_free && known.primary().is_some_and(|primary| self.selects(index, primary)) {
+                    self.select(now, index, numbers.ssrc);
+                }
+            }
         }
         if !self.timers.is_set(Timer::Report) {
             self.schedule_report(now);
@@ -95,6 +103,10 @@ impl Forwarder {
             Look::Whole => {}
             Look::Gaps => self.timers.no_later_than(Timer::Nack, now + self.config.nack_delay),
             Look::Outage => self.want_keyframe(now, index),
+        }
+        if restarted {
+            // The numbers that leave have no gap, so the receiver cannot know that it should ask.
+            self.want_keyframe(now, index);
         }
         if position < mapping.first {
             return Err(DropReason::OutOfRange);
@@ -176,6 +188,8 @@ impl Forwarder {
                 header.set_timestamp(numbers.timestamp.wrapping_add(mapping.timestamp_offset));
                 header.set_ssrc(ssrc);
                 route.sent.rtx_sequence_number = route.sent.rtx_sequence_number.wrapping_add(1);
+                // It may be ahead of all that has left: the number is taken then.
+                route.sent.numbers.unwrap(osn.wrapping_add(mapping.sequence_offset));
                 Ok(Forwarded { ssrc, payload_len: numbers.payload_len, retransmission: true })
             }
             // Under the SSRC of the media a packet may leave but once: a second time, SRTP would repeat its index.
