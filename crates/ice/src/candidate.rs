@@ -170,7 +170,10 @@ impl Candidate {
             return Err(CandidateError::PortZero);
         }
         match &self.address {
-            CandidateAddress::Ip(address) if !is_unicast(address.ip()) => Err(CandidateError::NotUnicast),
+            // A mapped address is judged as what it maps.
+            CandidateAddress::Ip(address) if !is_unicast(address.ip().to_canonical()) => {
+                Err(CandidateError::NotUnicast)
+            }
             CandidateAddress::Ip(_) => Ok(()),
             CandidateAddress::Mdns { name, .. } if is_mdns_name(name) => Ok(()),
             CandidateAddress::Mdns { .. } => Err(CandidateError::BadName),

@@ -141,11 +141,6 @@ impl PairState {
     pub(crate) fn fail(self, why: PairFailure) -> Self {
         Self::Failed(why)
     }
-    /// A nomination that nobody answered, of a pair that has consent, is made in a new transaction.
-    #[must_use]
-    pub(crate) fn ask_again(self) -> Self {
-        Self::Waiting
-    }
     /// RFC 8445 section 8.1.2: another pair was nominated. What is known of this one is kept for reports.
     #[must_use]
     pub(crate) fn retire(self) -> (Self, Option<Check>) {

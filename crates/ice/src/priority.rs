@@ -42,5 +42,7 @@ pub const fn pair(role: Role, local: u32, remote: u32) -> u64 {
         Role::Controlling => (local as u64, remote as u64),
         Role::Controlled => (remote as u64, local as u64),
     };
-    if g > d { (d << 32) + 2 * g + 1 } else { (g << 32) + 2 * d }
+    // Only priorities beyond 2^31 - 1, which no candidate may have, come near the end of the range.
+    let (min, max, tie) = if g > d { (d, g, 1) } else { (g, d, 0) };
+    (min << 32).saturating_add(2 * max + tie)
 }

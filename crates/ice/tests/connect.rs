@@ -286,3 +286,53 @@ fn nothing_is_taken_after_end_of_candidates() {
     let taken = pair.sim.with(pair.a, |agent, now| agent.add_remote_candidate(now, late));
     assert_eq!(taken, Err(ginnel_ice::CandidateError::AfterEndOfCandidates));
 }
+
+#[test]
+fn a_socket_that_is_lost_while_its_servers_wait_does_not_hold_up_gathering() {
+    let (mut sim, config) = (Sim::new(17), AgentConfig::new(Role::Controlling));
+    let (host_a, host_b) = (sim.host(["192.0.2.1", "192.0.2.3"]), sim.host(["192.0.2.2"]));
+    // Two dead servers: the second query of each socket waits for its slot.
+    let config = config.with_stun_server("198.51.100.1:3478".parse().unwrap());
+    let config = config.with_stun_server("198.51.100.2:3478".parse().unwrap());
+    let mut pair = Pair::on(sim, (host_a, config), (host_b, AgentConfig::new(Role::Controlled)));
+    pair.sim.remove_ip(host_a, "192.0.2.3");
+    pair.run_for(secs(11));
+    assert!(pair.agent(Side::A).is_gathering_complete());
+}
+
+#[test]
+fn loopback_is_paired_with_loopback_only() {
+    let config = |role| AgentConfig::new(role).with_loopback(true);
+    let mut pair = Pair::new(
+        18,
+        Link::new(ms(10)),
+        (config(Role::Controlling), &["192.0.2.1", "127.0.0.1"]),
+        (config(Role::Controlled), &["198.51.100.2"]),
+    );
+    pair.trickle = false;
+    for remote in ["127.0.0.1:7", "203.0.113.9:7"] {
+        let candidate = Candidate::host(remote.parse().unwrap());
+        pair.sim.with(pair.a, |agent, now| agent.add_remote_candidate(now, candidate)).unwrap();
+    }
+    let pairs = pair.agent(Side::A).pairs();
+    assert_eq!(pairs.len(), 2);
+    assert!(pairs.iter().all(|pair| pair.path.local.ip().is_loopback() == pair.remote.ip().is_loopback()));
+}
+
+#[test]
+fn a_mapped_address_is_the_address_that_it_maps() {
+    let mut pair = Pair::simple(19, ms(10));
+    pair.trickle = false;
+    let mut add = |address: &str| {
+        let candidate = Candidate::host(address.parse().unwrap());
+        pair.sim.with(pair.a, |agent, now| agent.add_remote_candidate(now, candidate))
+    };
+    assert_eq!(add("[::ffff:203.0.113.9]:7"), Ok(()));
+    assert_eq!(add("203.0.113.9:7"), Ok(()));
+    for nobody in ["[::ffff:224.0.0.251]:7", "[::ffff:255.255.255.255]:7", "[::ffff:0.0.0.0]:7"] {
+        assert_eq!(add(nobody), Err(ginnel_ice::CandidateError::NotUnicast), "{nobody}");
+    }
+    let pairs = pair.agent(Side::A).pairs();
+    assert_eq!(pairs.iter().map(|pair| pair.remote.to_string()).collect::<Vec<_>>(), ["203.0.113.9:7"]);
+    assert_eq!(pair.agent(Side::A).remote_candidates().count(), 1);
+}

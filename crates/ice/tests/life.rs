@@ -384,15 +384,17 @@ fn a_nomination_that_is_lost_is_made_again_while_there_is_consent() {
     pair.exchange();
     pair.run_until(secs(1), |a, _| a.state() == State::Connected).unwrap();
     pair.sim.cut(pair.host_a, pair.host_b);
-    // RFC 8489 section 6.2.1: 63 RTO until the seventh, and 16 more; none of it in doubt after a minute.
+    // Longer than any one transaction of RFC 8489 section 6.2.1 lasts.
     pair.run_for(secs(60));
     assert_eq!((failure(&pair, Side::A), failure(&pair, Side::B)), (None, None));
     assert!(!pair.agent(Side::A).pairs()[0].nominated);
     pair.sim.restore(pair.host_a, pair.host_b);
-    pair.run_until(secs(40), |a, b| {
+    pair.run_until(secs(4), |a, b| {
         [a, b].iter().all(|agent| agent.selected().is_some_and(|selected| selected.nominated))
     })
     .unwrap();
+    // The controlled side's own consent check, 6 s apart at most, heals its state.
+    pair.run_for(secs(7));
     assert_eq!((pair.state(Side::A), pair.state(Side::B)), (State::Connected, State::Connected));
 }
 
@@ -419,10 +421,10 @@ fn an_answer_after_the_failure_revives_nothing() {
 #[test]
 fn a_lost_socket_hands_the_nomination_to_the_pair_that_is_left() {
     let (a, b) = (AgentConfig::new(Role::Controlling), AgentConfig::new(Role::Controlled));
-    let mut pair = Pair::new(33, Link::new(ms(30)), (a, &["192.0.2.1", "192.0.2.2"]), (b, &["198.51.100.2"]));
+    let mut pair =
+        Pair::new(33, Link::new(ms(300)), (a, &["192.0.2.1", "192.0.2.2"]), (b, &["198.51.100.2"]));
     pair.exchange();
     // The nomination of the first pair is under way, the second pair is valid meanwhile.
-    pair.sim.with(pair.a, |agent, _| assert!(agent.selected().is_none()));
     let at = pair.run_until(secs(2), |a, _| a.pairs().iter().all(|pair| pair.valid));
     assert!(at.is_some() && pair.when(Side::A, selected).is_none(), "the nomination is unanswered");
     pair.sim.remove_ip(pair.host_a, "192.0.2.1");

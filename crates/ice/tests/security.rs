@@ -444,3 +444,45 @@ fn equal_seeds_do_not_hang_equal_agents() {
     );
     pair.connect();
 }
+
+#[test]
+fn sec_43_a_name_that_is_told_again_takes_no_room() {
+    let mut pair = Pair::simple(432, ms(20));
+    pair.trickle = false;
+    for port in [9, 9, 9, 10] {
+        let named = Candidate::udp(CandidateAddress::Mdns { name: NAME.into(), port }, CandidateKind::Host);
+        pair.sim.with(pair.a, |agent, now| agent.add_remote_candidate(now, named)).unwrap();
+    }
+    assert_eq!(pair.agent(Side::A).remote_candidates().count(), 2);
+}
+
+/// RFC 8445 section 12.2: the peer may send on a pair that is valid for it until our nomination of another arrives.
+#[test]
+fn data_is_taken_from_where_the_peer_has_just_checked_after_the_selection_too() {
+    let (a, b) = (AgentConfig::new(Role::Controlling), AgentConfig::new(Role::Controlled));
+    let mut pair = Pair::new(530, Link::new(ms(5)), (a, &["192.0.2.1", "192.0.2.2"]), (b, &["198.51.100.2"]));
+    // `b` is told of no candidate, so it checks only where checks come from: one path, since the selection comes first.
+    pair.trickle = false;
+    let candidate = pair.agent(Side::B).local_candidates().next().unwrap().clone();
+    pair.sim.with(pair.a, |agent, now| agent.add_remote_candidate(now, candidate)).unwrap();
+    pair.connect();
+    let (username, password) = username(&pair, Side::A);
+    let forged = Forged {
+        username: &username,
+        password: Some(&password),
+        role: Role::Controlled,
+        tiebreaker: 1,
+        nominating: false,
+    };
+    let other = *pair.agent(Side::A).pairs().iter().find(|pair| !pair.valid).unwrap();
+    pair.sim.inject(other.path, b"\x80too early");
+    assert_eq!(pair.received(Side::A), 0, "nobody has shown the password there");
+    pair.sim.inject(other.path, &forged.octets());
+    pair.sim.inject(other.path, b"\x80in time");
+    assert_eq!(pair.received(Side::A), 1);
+    // A path that was never paired stays as unknown as it was.
+    let stranger = Path { remote: "203.0.113.66:6666".parse().unwrap(), ..other.path };
+    pair.sim.inject(stranger, &forged.octets());
+    pair.sim.inject(stranger, b"\x80never");
+    assert_eq!(pair.received(Side::A), 0);
+}

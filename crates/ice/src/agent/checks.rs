@@ -21,11 +21,15 @@ use super::{
 use crate::{
     CandidateKind,
     checklist::ChecklistState,
-    pair::{Check, LocalId, Nomination, PairId, PairState},
+    pair::{Check, LocalId, Nomination, Pair, PairId, PairState},
 };
 
 /// RFC 8445 section 14.3: never less.
 const MIN_RTO: Duration = Duration::from_millis(500);
+/// After so many transmissions a nomination on a pair that has consent begins anew. Silence while consent lasts is loss: the
+/// path is known to work, whether it still does is for consent to say, and the pauses of one transaction's schedule, up to
+/// 16 s, would keep the peer waiting for nothing. So it is not silence that fails a nomination (section 7.2.5.3.4).
+const NOMINATION_TRANSMISSIONS: u8 = 3;
 /// RFC 8445 section 7.3.1.1.
 const ROLE_CONFLICT: u16 = 487;
 /// RFC 7675 section 5.2.
@@ -57,7 +61,7 @@ impl Agent {
     /// RFC 8445 section 6.1.4.2.
     fn start_check(&mut self, now: Instant) {
         let Some(id) = self.session.checklist.next() else { return };
-        let rto = self.check_rto();
+        let mut rto = self.check_rto();
         let role = self.role;
         let Some(pair) = self.session.checklist.get(id) else { return };
         if self.route(pair.path).is_none() {
@@ -68,6 +72,10 @@ impl Agent {
         let transaction = TransactionId::draw(&mut self.rng);
         let Some(pair) = self.session.checklist.get_mut(id) else { return };
         let nominating = role == Role::Controlling && pair.nomination == Nomination::Ours;
+        if nominating {
+            // Section 14.3 allows what is measured: however much else there is to check, this path is known.
+            rto = (pair.rtt.unwrap_or_default() * 2).max(MIN_RTO);
+        }
         pair.state = pair.state.start(Check::new(now, transaction, role, nominating, rto));
         self.session.checks_sent += 1;
         self.session.last_checked = Some(pair.path.remote);
@@ -84,7 +92,8 @@ impl Agent {
     /// [`Timer::Retransmit`]: sends again what is due, and gives up what was sent often enough.
     pub(super) fn fire_retransmit(&mut self, now: Instant) {
         let mut given_up = None;
-        loop {
+        while self.state != State::Failed {
+            self.renew_nomination(now);
             for pair in self.session.checklist.iter_mut() {
                 let id = pair.id;
                 let Some(check) = pair.check_mut().filter(|check| check.next <= now) else { continue };
@@ -102,6 +111,20 @@ impl Agent {
             let Some((id, check)) = given_up.take() else { return };
             let why = if check.refused { PairFailure::WrongCredentials } else { PairFailure::NoAnswer };
             self.fail_pair(now, id, &check, why);
+        }
+    }
+    /// See [`NOMINATION_TRANSMISSIONS`]. The answers to the transaction that is cancelled count as before.
+    fn renew_nomination(&mut self, now: Instant) {
+        let expiry = self.config.consent_expiry;
+        let in_vain = |pair: &&Pair| {
+            let spent = |check: &Check| check.next <= now && check.transmissions >= NOMINATION_TRANSMISSIONS;
+            pair.nomination == Nomination::Ours
+                && pair.has_consent(now, expiry)
+                && pair.check().is_some_and(spent)
+        };
+        let Some(id) = self.session.checklist.iter().find(in_vain).map(|pair| pair.id) else { return };
+        if let Some(cancelled) = self.session.checklist.trigger(id) {
+            self.session.linger(now, id, cancelled);
         }
     }
     pub(super) fn next_retransmit(&self) -> Option<Instant> {
@@ -289,7 +312,7 @@ impl Agent {
         let (foundation, wanted) = (pair.foundation, pair.nomination);
         let superseded = pair.check().filter(|current| current.transaction != check.transaction).copied();
         // A late answer to an earlier check must not end the one that nominates.
-        let nominating = superseded.is_some_and(|current| current.nominating);
+        let nominating = !check.nominating && superseded.is_some_and(|current| current.nominating);
         if !nominating {
             pair.state = pair.state.succeed();
         }
@@ -301,6 +324,9 @@ impl Agent {
                 pair.state = pair.state.succeed();
             }
             pair.validate(now, local);
+        }
+        if let Some((_, link)) = self.session.in_use.as_mut().filter(|(used, _)| *used == valid) {
+            link.consent.renew(now);
         }
         self.session.checklist.unfreeze(foundation);
         if wanted != Nomination::Ours || check.nominating {
@@ -344,12 +370,6 @@ impl Agent {
         let current = pair.check().is_some_and(|current| current.transaction == check.transaction);
         if !current && matches!(pair.state, PairState::Succeeded) {
             return;
-        }
-        // Silence while consent lasts is loss: the path is known to work, and whether it still does is for consent to say.
-        let lives = why == PairFailure::NoAnswer && pair.has_consent(now, self.config.consent_expiry);
-        if check.nominating && pair.nomination == Nomination::Ours && lives {
-            pair.state = pair.state.ask_again();
-            return self.session.checklist.enqueue(id);
         }
         pair.state = pair.state.fail(why);
         let wanted = core::mem::replace(&mut pair.nomination, Nomination::Nobody);

@@ -17,7 +17,13 @@ impl Agent {
     /// Whether it is time to fail for want of a valid pair.
     pub(super) fn consider_failure(&mut self, now: Instant) {
         let Some(started) = self.session.started else { return };
-        if self.session.in_use.is_some() || matches!(self.state, State::Failed | State::Closed) {
+        // A pair of before a restart may carry the data while one of this generation is valid: that is no failure.
+        let expiry = self.config.consent_expiry;
+        let works = |pair: &crate::pair::Pair| pair.has_consent(now, expiry);
+        if self.session.in_use.is_some()
+            || matches!(self.state, State::Failed | State::Closed)
+            || self.session.checklist.best(works).is_some()
+        {
             return;
         }
         let too_long = started + self.config.max_checking <= now;
@@ -95,10 +101,12 @@ impl Agent {
         let selected = self.current_selection();
         let fresh = Session::new(Credentials::generate(&mut self.rng), self.config.max_pairs);
         let old = core::mem::replace(&mut self.session, fresh);
+        self.restarted = true;
         // A pair that works is kept until the new one does; after two restarts in a row that is still the first one's.
         if let (Some(selected), Some(remote)) = (selected, old.remote) {
             let link = old.in_use.map(|(_, link)| link);
-            self.previous = Some(Previous { local: old.local, key: old.key, remote, selected, link });
+            self.previous =
+                Some(Previous { local: old.local, key: old.key, remote, selected, link, until: None });
         }
         self.outbox.clear();
         for timer in [Timer::Nominate, Timer::Retransmit, Timer::GiveUp, Timer::Pace] {

@@ -71,13 +71,16 @@ impl Consent {
     pub(super) fn knows(&self, transaction: TransactionId) -> bool {
         self.outstanding.iter().flatten().any(|(known, _)| *known == transaction)
     }
+    /// Another authenticated answer came on the same path: any STUN response renews consent (RFC 7675 section 5.1).
+    pub(super) fn renew(&mut self, now: Instant) {
+        (self.answered, self.missed) = (now, 0);
+    }
     /// An authenticated answer from the right place. Returns the round trip.
     fn answer(&mut self, now: Instant, transaction: TransactionId) -> Option<Duration> {
         let slot =
             self.outstanding.iter_mut().find(|slot| slot.is_some_and(|(known, _)| known == transaction))?;
         let (_, sent) = slot.take()?;
-        self.answered = now;
-        self.missed = 0;
+        self.renew(now);
         Some(now.saturating_since(sent))
     }
 }
@@ -120,11 +123,18 @@ impl Agent {
         }
         self.update_state();
     }
-    /// [`Timer::ConsentExpiry`]: RFC 7675 section 5.1, sending stops.
-    pub(super) fn fire_consent_expiry(&mut self) {
+    /// [`Timer::ConsentExpiry`]: RFC 7675 section 5.1, sending on this pair stops. Before the nomination another one may
+    /// have been answered since.
+    pub(super) fn fire_consent_expiry(&mut self, now: Instant) {
         let Some((id, _)) = self.session.in_use.take() else { return };
         self.revoke(id);
         self.push_event(Event::ConsentExpired);
+        if self.session.selected.is_none() {
+            self.choose_pair(now);
+            if self.in_use().is_some() {
+                return self.consider_nomination(now);
+            }
+        }
         self.fail(FailureReason::ConsentExpired(self.config.consent_expiry.as_secs()));
     }
     /// [`Timer::PreviousExpiry`]: the old pair is gone, and the new session goes on without it.
@@ -153,7 +163,9 @@ impl Agent {
     /// When [`Agent::fire_keepalive`] is to look again.
     pub(super) fn next_keepalive(&self) -> Option<Instant> {
         let links = [self.link(Generation::Current), self.link(Generation::Previous)];
-        links.into_iter().flatten().map(|link| link.last_sent + self.config.keepalive).min()
+        // One that is due waits for a drain, not for time.
+        let waits = |link: &&Link| !link.keepalive_due;
+        links.into_iter().flatten().filter(waits).map(|link| link.last_sent + self.config.keepalive).min()
     }
     /// An authenticated success response to a consent check.
     pub(super) fn on_consent(&mut self, now: Instant, of: Generation, transaction: TransactionId) {

@@ -369,6 +369,8 @@ impl Agent {
         };
         self.gather.sockets.remove(at);
         self.gather.queue.retain(|path| path.local != lost);
+        // Those that waited for their slot will have no end of their own.
+        self.gather.open_queries.retain(|path| path.local != lost);
         self.gather.client.handle_notice(now, Notice::Lost { local: lost, remote: None });
         self.drain_client(now);
         self.locals.retain(|local| local.base != lost);
@@ -385,6 +387,8 @@ impl Agent {
             self.session.in_use = None;
         }
         self.choose_pair(now);
+        // What was being nominated may be gone.
+        self.consider_nomination(now);
         // RFC 8445 section 8.1.1: a second nomination takes a restart.
         let nothing_left = selected.is_some() && self.session.selected.is_none() && self.in_use().is_none();
         if nothing_left && self.state != State::Failed {

@@ -304,11 +304,14 @@ impl Agent {
         let nominated = nominating && self.role == Role::Controlled;
         let expiry = self.config.consent_expiry;
         if let Some(pair) = self.session.checklist.by_path(&path)
-            && pair.has_consent(now, expiry)
+            && {
+                // Whatever else comes of it: the peer may send data here by now.
+                pair.heard = true;
+                pair.has_consent(now, expiry)
+            }
         {
             // It is valid already: nothing more than a nomination can come of it.
             let id = pair.id;
-            pair.heard = true;
             let news = nominated
                 && pair
                     .valid

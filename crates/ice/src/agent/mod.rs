@@ -100,6 +100,8 @@ pub struct Agent {
     locals: Vec<Local>,
     foundations: LocalFoundations,
     session: Session,
+    /// Whether `session` is not the first.
+    restarted: bool,
     previous: Option<Previous>,
     /// The first instant at which Ta allows another transaction.
     next_slot: Instant,
@@ -127,6 +129,7 @@ impl Agent {
             locals: Vec::new(),
             foundations: LocalFoundations::default(),
             session,
+            restarted: false,
             previous: None,
             next_slot: Instant::EPOCH,
             next_refusal: Instant::EPOCH,
@@ -191,8 +194,12 @@ impl Agent {
         self.refresh(now);
         taken
     }
-    /// The other side has said end-of-candidates (RFC 8838 section 14).
+    /// The other side has said end-of-candidates (RFC 8838 section 14). After a restart it is about the new generation only
+    /// once that one's credentials are known: what comes before them was under way when we restarted, and is ignored.
     pub fn end_of_remote_candidates(&mut self, now: Instant) {
+        if self.session.remote.is_none() && self.restarted {
+            return;
+        }
         self.session.remote_end = true;
         self.consider_failure(now);
         self.refresh(now);
@@ -282,7 +289,7 @@ impl Agent {
                 Timer::Retransmit => self.fire_retransmit(now),
                 Timer::Nominate => self.consider_nomination(now),
                 Timer::Consent => self.fire_consent(now, Generation::Current),
-                Timer::ConsentExpiry => self.fire_consent_expiry(),
+                Timer::ConsentExpiry => self.fire_consent_expiry(now),
                 Timer::PreviousConsent => self.fire_consent(now, Generation::Previous),
                 Timer::PreviousExpiry => self.fire_previous_expiry(now),
                 Timer::Keepalive => self.fire_keepalive(now),
@@ -364,7 +371,8 @@ impl Agent {
             (link.map(|link| link.consent.next), link.map(|link| link.consent.answered + expiry))
         };
         let (next, expires) = consent(self.link(Generation::Current));
-        let (previous, previous_expires) = consent(self.link(Generation::Previous));
+        let (previous, mut previous_expires) = consent(self.link(Generation::Previous));
+        previous_expires = previous_expires.or(self.previous.as_ref().and_then(|previous| previous.until));
         self.timers.set(Timer::Consent, next);
         self.timers.set(Timer::ConsentExpiry, expires);
         self.timers.set(Timer::PreviousConsent, previous);

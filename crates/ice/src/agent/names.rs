@@ -53,6 +53,10 @@ impl Agent {
         let CandidateAddress::Mdns { name, .. } = candidate.address.clone() else {
             return Err(CandidateError::BadName);
         };
+        // The same one again, as where signalling says a candidate both in its description and by trickle.
+        if self.session.remotes.iter().any(|known| known.candidate.address == candidate.address) {
+            return Ok(());
+        }
         let id = self.enter_remote(candidate, None)?;
         let seed = &self.names_seed;
         let querier = self

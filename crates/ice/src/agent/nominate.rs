@@ -7,6 +7,9 @@
 //! the valid pair ago; and none is waited for longer than [`PATIENCE`] after the first success. With nothing better left
 //! to answer the nomination leaves in the next slot of Ta.
 //!
+//! Waiting delays only controlled peers that call themselves connected no sooner than a pair is nominated, and those by
+//! [`PATIENCE`] at most.
+//!
 //! As the controlled agent we follow: of several nominations (RFC 5245's aggressive peers) the pair of the highest priority
 //! is selected; a lower one only when the selected pair no longer answers.
 
@@ -148,6 +151,8 @@ impl Agent {
         // The old pair has done its service; its checks are still answered.
         if let Some(previous) = &mut self.previous {
             previous.link = None;
+            // The peer selects within this time, or consents to nothing (RFC 7675 section 5.1).
+            previous.until = Some(now + self.config.consent_expiry);
         }
         self.choose_pair(now);
         if let Some(selected) = self.current_selection() {

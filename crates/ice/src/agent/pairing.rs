@@ -17,7 +17,11 @@ use crate::{
 
 impl Agent {
     /// A candidate that came by signalling.
-    pub(super) fn take_remote(&mut self, now: Instant, candidate: Candidate) -> Result<(), CandidateError> {
+    pub(super) fn take_remote(
+        &mut self,
+        now: Instant,
+        mut candidate: Candidate,
+    ) -> Result<(), CandidateError> {
         if self.is_over() {
             return Err(CandidateError::Closed);
         }
@@ -30,6 +34,10 @@ impl Agent {
         }
         if self.session.remote_end {
             return Err(CandidateError::AfterEndOfCandidates);
+        }
+        // RFC 8445 section 5.1.1.1 has no use for IPv4-mapped addresses: packets come from the address that they map.
+        if let CandidateAddress::Ip(address) = &mut candidate.address {
+            address.set_ip(address.ip().to_canonical());
         }
         self.admit(now, candidate)
     }
@@ -104,7 +112,8 @@ impl Agent {
         }
     }
     /// RFC 8445 section 6.1.2.2: same component, same family, link-local only with link-local. RFC 8445 section 7.3.1.3:
-    /// not with what a check taught us; its pair is formed where the check arrived.
+    /// not with what a check taught us; its pair is formed where the check arrived. Loopback is paired with loopback only:
+    /// section 5.1.1.1 allows none, and a peer must not make this host talk to itself from its other addresses.
     fn pair(&mut self, local: LocalId, remote: RemoteId) {
         if self.session.checklist.state != ChecklistState::Running {
             return;
@@ -112,7 +121,8 @@ impl Agent {
         let Some(path) = self.path_of(local, remote) else { return };
         let learnt =
             self.session.remote(remote).is_some_and(|r| r.candidate.kind == CandidateKind::PeerReflexive);
-        if !learnt && is_link_local(path.local.ip()) == is_link_local(path.remote.ip()) {
+        let alike = |test: fn(IpAddr) -> bool| test(path.local.ip()) == test(path.remote.ip());
+        if !learnt && alike(is_link_local) && alike(|ip| ip.is_loopback()) {
             self.insert_pair(local, remote);
         }
     }

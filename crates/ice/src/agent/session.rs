@@ -150,7 +150,7 @@ impl Session {
 }
 
 /// What is kept of the generation before a restart: its pair works on until the new one does, and its checks are answered
-/// as long as the peer may still send them. Nothing of it touches the new session.
+/// and its data taken until no peer can mean it any more. Nothing of it touches the new session.
 #[derive(Debug)]
 pub(super) struct Previous {
     pub(super) local: Credentials,
@@ -159,4 +159,6 @@ pub(super) struct Previous {
     pub(super) selected: SelectedPair,
     /// While data still takes the old pair.
     pub(super) link: Option<Link>,
+    /// When it is forgotten, once a pair of the new generation is selected.
+    pub(super) until: Option<Instant>,
 }
