@@ -1,7 +1,7 @@
 //! A host: its interfaces and its sockets.
 
 use alloc::{collections::BTreeMap, vec::Vec};
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ginnel_core::{Port, Refused, Seed};
 
@@ -9,6 +9,15 @@ use crate::{NetworkId, dice::Dice};
 
 /// The dynamic ports (RFC 6335 section 6), which `Port::Any` and `Port::Even` draw from.
 const DYNAMIC_PORTS: core::ops::RangeInclusive<u16> = 49_152..=65_535;
+
+/// Where a socket on every address of this family and port is bound.
+fn everywhere(local: SocketAddr) -> SocketAddr {
+    let ip = match local.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    SocketAddr::new(ip, local.port())
+}
 
 #[derive(Debug)]
 pub(crate) struct Host {
@@ -35,7 +44,8 @@ impl Host {
         if ip.is_multicast() {
             return self.join(node, ip, port);
         }
-        if self.network_of(ip).is_none() {
+        let here = if ip.is_unspecified() { self.has_family(ip) } else { self.network_of(ip).is_some() };
+        if !here {
             return Err(Refused::NotPermitted);
         }
         let local = SocketAddr::new(ip, self.choose_port(ip, port)?);
@@ -44,7 +54,15 @@ impl Host {
     }
 
     fn choose_port(&mut self, ip: IpAddr, port: Port) -> Result<u16, Refused> {
-        let free = |port: u16| !self.sockets.contains_key(&SocketAddr::new(ip, port));
+        // On every address, a port is taken by a socket on any; on one, by a socket on it or on every one.
+        let free = |port: u16| {
+            let wish = SocketAddr::new(ip, port);
+            let same = |other: &SocketAddr| other.port() == port && other.is_ipv4() == ip.is_ipv4();
+            match ip.is_unspecified() {
+                true => !self.sockets.keys().any(same),
+                false => !self.sockets.contains_key(&wish) && !self.sockets.contains_key(&everywhere(wish)),
+            }
+        };
         let (first, step) = match port {
             Port::Exact(0) => return Err(Refused::NotPermitted),
             Port::Exact(port) => return if free(port) { Ok(port) } else { Err(Refused::InUse) },
@@ -58,6 +76,10 @@ impl Host {
             .filter_map(|offset| u16::try_from(u32::from(*DYNAMIC_PORTS.start()) + offset).ok())
             .find(|port| free(*port))
             .ok_or(Refused::InUse)
+    }
+
+    fn has_family(&self, ip: IpAddr) -> bool {
+        self.interfaces.iter().any(|(own, _)| own.is_ipv4() == ip.is_ipv4())
     }
 
     fn join(&mut self, node: usize, ip: IpAddr, port: Port) -> Result<SocketAddr, Refused> {
@@ -84,7 +106,8 @@ impl Host {
     }
 
     pub(crate) fn has_open(&self, node: usize, local: SocketAddr) -> bool {
-        self.sockets.get(&local) == Some(&node) || self.groups.contains(&(local, node))
+        let everywhere = self.network_of(local.ip()).and_then(|_| self.sockets.get(&everywhere(local)));
+        self.sockets.get(&local).or(everywhere) == Some(&node) || self.groups.contains(&(local, node))
     }
 
     /// Who hears a datagram to `destination`, and which address it has there. What is sent to no socket's address, but
@@ -98,7 +121,9 @@ impl Host {
                 .map(|(g, n)| (*n, *g))
                 .collect();
         }
-        if let Some(node) = self.sockets.get(&destination) {
+        if let Some(node) =
+            self.sockets.get(&destination).or_else(|| self.sockets.get(&everywhere(destination)))
+        {
             return [(*node, destination)].into();
         }
         let same = |group: &SocketAddr| {

@@ -18,7 +18,6 @@ fn ports_are_as_asked_for() {
     assert_eq!(sim.bind(node, "192.0.2.1", Port::Exact(7)), Err(Refused::InUse));
     assert_eq!(sim.bind(node, "2001:db8::1", Port::Exact(7)), Ok(addr("[2001:db8::1]:7")));
     assert_eq!(sim.bind(node, "192.0.2.9", Port::Any), Err(Refused::NotPermitted));
-    assert_eq!(sim.bind(node, "0.0.0.0", Port::Any), Err(Refused::NotPermitted));
     assert_eq!(sim.bind(node, "192.0.2.1", Port::Exact(0)), Err(Refused::NotPermitted));
 }
 
@@ -113,15 +112,61 @@ fn datagrams_can_be_thrown_at_a_socket_as_if_from_anywhere() {
     assert_eq!(p.sim.data(p.ping)[0].bytes.len(), 65_507);
 }
 
+#[test]
+fn an_unspecified_address_means_every_interface_and_paths_are_concrete() {
+    let mut sim = Sim::new(1);
+    let (host, other) = (sim.host(["192.0.2.1", "198.51.100.1", "2001:db8::1"]), sim.host(["192.0.2.2"]));
+    let mirror = sim.add(host, Rude { mirror: true, ..Rude::default() });
+    assert_eq!(sim.bind(mirror, "0.0.0.0", Port::Exact(7)), Ok(addr("0.0.0.0:7")));
+    let pings = ["192.0.2.1:7", "198.51.100.1:7"].map(|to| sim.add(other, ping_once(addr(to))));
+    let deaf = sim.add(host, Ping::new("2001:db8::1", addr("[2001:db8::1]:7"), 1, ms(1)));
+    sim.run_for(ms(10));
+    for (ping, to) in pings.into_iter().zip(["192.0.2.1:7", "198.51.100.1:7"]) {
+        let [ref echo] = sim.data(ping)[..] else { panic!("no answer of {to}") };
+        assert_eq!(echo.path.remote, addr(to), "the answer comes from where the question went");
+    }
+    assert!(sim.data(deaf).is_empty(), "each family has its own");
+
+    // The port is taken on every address of the family, and every such address takes the port.
+    assert_eq!(sim.bind(mirror, "192.0.2.1", Port::Exact(7)), Err(Refused::InUse));
+    assert_eq!(sim.bind(mirror, "0.0.0.0", Port::Exact(7)), Err(Refused::InUse));
+    assert_eq!(sim.bind(mirror, "::", Port::Exact(7)), Ok(addr("[::]:7")));
+    assert_eq!(sim.bind(mirror, "198.51.100.1", Port::Exact(8)), Ok(addr("198.51.100.1:8")));
+    assert_eq!(sim.bind(mirror, "0.0.0.0", Port::Exact(8)), Err(Refused::InUse));
+
+    // It outlives an interface, and sends from none that the host has not.
+    assert_eq!(sim.stats().not_open, 0);
+    for from in ["203.0.113.1:7", "192.0.2.1:9"] {
+        let path = Path::udp(addr(from), addr("192.0.2.2:9"));
+        sim.with(mirror, |mirror, _| mirror.say.push(Transmit::to(path)));
+    }
+    assert_eq!(sim.stats().not_open, 2);
+    let wish = Some(Request::Release { local: addr("0.0.0.0:7"), remote: None });
+    sim.with(mirror, |mirror, _| mirror.wish = wish);
+    assert_eq!(sim.bind(mirror, "192.0.2.1", Port::Exact(7)), Ok(addr("192.0.2.1:7")));
+    let lone = sim.host(["2001:db8::9"]);
+    let lonely = sim.add(lone, Rude::default());
+    assert_eq!(sim.bind(lonely, "0.0.0.0", Port::Any), Err(Refused::NotPermitted));
+}
+
+fn ping_once(to: std::net::SocketAddr) -> Ping {
+    Ping::new("192.0.2.2", to, 1, ms(1))
+}
+
 /// Sends what it is told, without having opened anything.
 #[derive(Debug, Default)]
 struct Rude {
+    /// Sends back what comes.
+    mirror: bool,
     say: Vec<Transmit>,
     wish: Option<Request>,
     told: Vec<Notice>,
 }
 impl Rude {
-    fn handle_input(&mut self, _: Instant, _: &mut ginnel_core::Receive<'_>) -> ginnel_core::Handled {
+    fn handle_input(&mut self, _: Instant, input: &mut ginnel_core::Receive<'_>) -> ginnel_core::Handled {
+        if self.mirror {
+            return ginnel_core::Handled::Send(Transmit::to(input.path));
+        }
         ginnel_core::Handled::Foreign
     }
     fn handle_timeout(&mut self, _: Instant) {}
