@@ -123,18 +123,12 @@ impl Agent {
         }
         self.update_state();
     }
-    /// [`Timer::ConsentExpiry`]: RFC 7675 section 5.1, sending on this pair stops. Before the nomination another one may
-    /// have been answered since.
-    pub(super) fn fire_consent_expiry(&mut self, now: Instant) {
+    /// [`Timer::ConsentExpiry`]: RFC 7675 section 5.1, sending stops. Before a nomination too: these credentials must not be
+    /// used on this path again, so what is left to check would be checked for a connection that lacks its best path.
+    pub(super) fn fire_consent_expiry(&mut self) {
         let Some((id, _)) = self.session.in_use.take() else { return };
         self.revoke(id);
         self.push_event(Event::ConsentExpired);
-        if self.session.selected.is_none() {
-            self.choose_pair(now);
-            if self.in_use().is_some() {
-                return self.consider_nomination(now);
-            }
-        }
         self.fail(FailureReason::ConsentExpired(self.config.consent_expiry.as_secs()));
     }
     /// [`Timer::PreviousExpiry`]: the old pair is gone, and the new session goes on without it.

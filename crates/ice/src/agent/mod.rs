@@ -289,7 +289,7 @@ impl Agent {
                 Timer::Retransmit => self.fire_retransmit(now),
                 Timer::Nominate => self.consider_nomination(now),
                 Timer::Consent => self.fire_consent(now, Generation::Current),
-                Timer::ConsentExpiry => self.fire_consent_expiry(now),
+                Timer::ConsentExpiry => self.fire_consent_expiry(),
                 Timer::PreviousConsent => self.fire_consent(now, Generation::Previous),
                 Timer::PreviousExpiry => self.fire_previous_expiry(now),
                 Timer::Keepalive => self.fire_keepalive(now),
