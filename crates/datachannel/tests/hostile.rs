@@ -2,8 +2,9 @@
 mod common;
 
 use common::{Link, Pair, Raw, chunk, config, data, ms, reseal, sealed};
+use ginnel_core::{Buffer, Instant, Packet, Seed};
 use ginnel_datachannel::{
-    AssociationConfig, ChannelCloseReason, ChannelConfig, CloseReason, Event, MessageKind, Role,
+    Association, AssociationConfig, ChannelCloseReason, ChannelConfig, CloseReason, Event, MessageKind, Role,
 };
 
 const DCEP: u32 = 50;
@@ -343,4 +344,71 @@ fn mutations_with_true_checksums_panic_nowhere() {
         }
         pair.run_for(ms(10_000));
     }
+}
+
+/// RFC 9260 section 9.2: in SHUTDOWN-SENT a peer acknowledges by SHUTDOWN alone.
+#[test]
+fn a_shutdown_acknowledges_what_was_sent() {
+    let mut raw = Raw::connected(client());
+    let id = raw.end.open(raw.now, ChannelConfig::new("late")).unwrap();
+    raw.end.send_message(raw.now, id, MessageKind::Text, b"on its way").unwrap();
+    raw.wait(ms(1));
+    let last = |raw: &Raw| raw.sent.iter().rfind(|packet| packet[12] == 0).expect("DATA").clone();
+    // DCEP's OPEN and the message share the packet, or follow one another.
+    let tsn = u32::from_be_bytes(raw.end.local_init()[16..20].try_into().unwrap()).wrapping_add(1);
+    assert!(last(&raw).windows(10).any(|octets| octets == b"on its way"));
+    raw.give_chunks(&[chunk(7, 0, &tsn.wrapping_sub(2).to_be_bytes())]);
+    assert!(!raw.sent_kinds().contains(&8), "nothing is acknowledged yet");
+    raw.give_chunks(&[chunk(7, 0, &tsn.to_be_bytes())]);
+    assert!(raw.sent_kinds().contains(&8), "SHUTDOWN ACK: {:?}", raw.sent_kinds());
+    raw.give_chunks(&[chunk(14, 0, &[])]);
+    assert_eq!(over(&raw), Some(CloseReason::Remote));
+}
+
+/// RFC 9260 section 5.2.4, case D: both ends began, and the peer's INIT and INIT ACK announce different streams, as usrsctp's
+/// do. What came between its COOKIE ECHO's departure and arrival is not taken twice.
+#[test]
+fn a_late_cookie_echo_of_the_same_peer_keeps_what_was_received() {
+    let mut end = Association::new(client(), Seed::new([4; 32]));
+    let now = Instant::EPOCH;
+    let id = end.open(now, ChannelConfig::new("").with_negotiated(6)).unwrap();
+    end.start(now);
+    let tag: [u8; 4] = end.local_init()[4..8].try_into().unwrap();
+    let init = |streams: u16| {
+        let mut value = Raw::TAG.to_vec();
+        value.extend_from_slice(&0x0010_0000_u32.to_be_bytes());
+        value.extend_from_slice(&streams.to_be_bytes());
+        value.extend_from_slice(&[0xFF, 0xFF, 0, 0, 0, 1, 0xC0, 0, 0, 4, 0x80, 8, 0, 6, 130, 192, 0, 0]);
+        value
+    };
+    let give = |end: &mut Association, packet: &[u8]| {
+        let mut buffer: Buffer = [0; 2048];
+        let mut received = Packet::empty(&mut buffer);
+        received.append(packet).unwrap();
+        let _ = end.handle_input(now, &mut received);
+        let mut sent = Vec::new();
+        while end.poll_transmit(now, &mut received) {
+            sent.push(received.bytes().to_vec());
+        }
+        sent
+    };
+    let answers = give(&mut end, &sealed([0; 4], &[chunk(1, 0, &init(2048))]));
+    let ack = answers.iter().find(|packet| packet[12] == 2).expect("an INIT ACK");
+    let at = ack.windows(4).position(|octets| octets == [0, 7, 0, 36]).expect("a cookie") + 4;
+    let echo = sealed(tag, &[chunk(10, 0, &ack[at..at + 32])]);
+    let mut value = init(65_535);
+    value.extend_from_slice(&[0, 7, 0, 8, 1, 2, 3, 4]);
+    give(&mut end, &sealed(tag, &[chunk(2, 0, &value)]));
+    let message = sealed(tag, &[data(3, 1, 6, 0, TEXT, b"once")]);
+    give(&mut end, &message);
+    give(&mut end, &echo);
+    assert!(end.is_connected());
+    give(&mut end, &message);
+    let mut got = Vec::new();
+    while let Some(event) = end.poll_event() {
+        if let Event::Message { channel, data, .. } = event {
+            got.push((channel, data));
+        }
+    }
+    assert_eq!(got, [(id, "once".into())]);
 }

@@ -167,8 +167,11 @@ impl Session {
         }
     }
     /// Makes the data plane for this peer, unless it is there. What was sent into an older one is sent again into this.
+    /// Where both ends began, the peer's INIT and its INIT ACK may differ in the streams that they announce: the same tag is
+    /// the same association (RFC 9260 section 5.2.4, case D), and what it has received so far stays received.
     fn connect_plane(&mut self, remote: Init) -> bool {
-        if self.plane.is_some() && self.remote == Some(remote) {
+        let same = |have: Init| (have.tag, have.tsn) == (remote.tag, remote.tsn);
+        if self.plane.is_some() && self.remote.is_some_and(same) {
             return true;
         }
         let Some(plane) = DataPlane::new(&self.config, &self.local, &remote) else {

@@ -17,6 +17,7 @@
 //! our own (ICE consent does their work), the restart of an association by its peer (a new DTLS connection makes a new
 //! association: RFC 8842), I-DATA (RFC 8260) and zero checksums (RFC 9653).
 
+mod flight;
 mod handshake;
 mod library;
 mod outgoing;
@@ -25,9 +26,10 @@ pub(crate) mod wire;
 
 use crate::association::{AssociationConfig, CloseReason, Stats};
 use bytes::Bytes;
+use flight::Flight;
 use ginnel_core::{Instant, Packet, Rng, Seed, Wake};
 use handshake::Offer;
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 use wire::{Chunks, Header, Init, kind};
 
 pub(crate) use library::{DataPlane, Happening, Loss, Ppid};
@@ -105,6 +107,7 @@ pub(crate) struct Session {
     plane: Option<DataPlane>,
     control: VecDeque<Vec<u8>>,
     outgoing: VecDeque<Bytes>,
+    flight: Flight,
     /// What our last SACK said, for SHUTDOWN.
     acknowledged: u32,
     timers: [Option<Instant>; 4],
@@ -139,6 +142,7 @@ impl Session {
             plane: None,
             control: VecDeque::new(),
             outgoing: VecDeque::new(),
+            flight: Flight::default(),
             acknowledged: 0,
             timers: [None; 4],
             retries: 0,
@@ -203,7 +207,8 @@ impl Session {
         }
         if header.tag == self.local.tag {
             // The library checks the checksum: once is enough on this path.
-            self.feed(now, Bytes::copy_from_slice(packet));
+            let lowered = self.flight.lower_window(now, packet);
+            self.feed(now, lowered.map_or_else(|| Bytes::copy_from_slice(packet), Bytes::from));
         } else {
             self.stats.wrong_tags += 1;
         }
@@ -221,7 +226,7 @@ impl Session {
             self.stats.malformed_packets += 1;
             return;
         }
-        let mut passed = Vec::new();
+        let mut passed: Vec<Cow<'_, [u8]>> = Vec::new();
         for (i, chunk) in Chunks::of(packet).flatten().enumerate() {
             // RFC 9260 section 8.5.1: which tag a packet must bear.
             let theirs = self.remote.is_some_and(|remote| remote.tag == header.tag);
@@ -239,12 +244,15 @@ impl Session {
                 kind::INIT_ACK => self.on_init_ack(now, chunk.octets),
                 kind::COOKIE_ECHO => self.on_cookie_echo(chunk.value),
                 kind::COOKIE_ACK => self.on_cookie_ack(),
-                kind::SHUTDOWN => self.on_shutdown(now),
+                kind::SHUTDOWN => {
+                    self.on_shutdown(now);
+                    passed.extend(shutdown::as_sack(chunk.value).map(Cow::Owned));
+                }
                 kind::SHUTDOWN_ACK => self.on_shutdown_ack(),
                 kind::SHUTDOWN_COMPLETE => self.on_shutdown_complete(),
                 kind::ABORT => return self.over(CloseReason::AbortedByPeer(wire::cause(chunk.value))),
                 kind::ERROR => self.on_error(now, chunk.value),
-                kind if is_data(kind) && is_understood(&chunk) => passed.push(chunk.octets),
+                kind if is_data(kind) && is_understood(&chunk) => passed.push(Cow::Borrowed(chunk.octets)),
                 kind => {
                     self.stats.ignored_chunks += 1;
                     // RFC 9260 section 3.2: the highest bit of an unknown type says whether to go on. It is not reported.
@@ -255,7 +263,9 @@ impl Session {
             }
         }
         if !passed.is_empty() {
-            self.feed(now, header.packet(passed).into());
+            let packet = header.packet(passed.iter().map(AsRef::as_ref));
+            let lowered = self.flight.lower_window(now, &packet);
+            self.feed(now, lowered.unwrap_or(packet).into());
         }
     }
 
@@ -317,6 +327,7 @@ impl Session {
             {
                 self.acknowledged = u32::from_be_bytes(*tsn);
             }
+            self.flight.sent(now, &packet);
             outgoing::enqueue(&mut self.outgoing, packet, limit);
         }
     }

@@ -136,3 +136,15 @@ impl Session {
         self.news.push_back(News::Over(reason));
     }
 }
+
+/// RFC 9260 section 9.2: a peer in SHUTDOWN-SENT acknowledges data by SHUTDOWN alone, where there are no gaps. The library
+/// hears of it as a SACK. The peer reads nothing any more, so the window does not matter; it is that of a new association.
+pub(super) fn as_sack(shutdown: &[u8]) -> Option<Vec<u8>> {
+    let cumulative: &[u8; 4] = shutdown.first_chunk()?;
+    let mut value = [0; 12];
+    value[..4].copy_from_slice(cumulative);
+    value[4..8].copy_from_slice(&LAST_WINDOW.to_be_bytes());
+    Some(wire::chunk_of(kind::SACK, 0, &value))
+}
+/// RFC 9260 section 3.3.2: the least that a peer may announce is 1,500 octets; what flies to a closing peer needs more.
+const LAST_WINDOW: u32 = 128 * 1024;

@@ -15,6 +15,8 @@ pub(crate) const HEADER: usize = 12;
 const CHUNK_HEADER: usize = 4;
 /// RFC 9260 section 3.3.2: INIT and INIT ACK before their parameters.
 const INIT_FIXED: usize = 20;
+/// The library starts slowly up to the peer's window, and adds to its own without looking whether the sum fits 32 bits.
+const LARGEST_WINDOW: u32 = 1 << 30;
 /// RFC 9260 section 6.8 and appendix A: CRC32c.
 static CRC32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 
@@ -233,7 +235,8 @@ impl Init {
     }
     /// As the INIT chunk that the library understands: no parameter of the peer's own reaches it.
     pub(crate) fn normalised(&self) -> Vec<u8> {
-        let mut value = self.chunk(kind::INIT, None);
+        let window = self.window.min(LARGEST_WINDOW);
+        let mut value = Self { window, ..*self }.chunk(kind::INIT, None);
         if self.forward_tsn {
             // The library asks the Supported Extensions only, and knows no Forward-TSN-Supported parameter.
             value.drain(INIT_FIXED..INIT_FIXED + 4);
@@ -247,4 +250,25 @@ impl Init {
 /// The first cause code of an ABORT or ERROR chunk (RFC 9260 section 3.3.10); 0 without one.
 pub(crate) fn cause(value: &[u8]) -> u16 {
     value.first_chunk().map_or(0, |code: &[u8; 2]| u16::from_be_bytes(*code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With it as the slow start threshold, four gigabytes in one go would overflow the library's window.
+    #[test]
+    fn the_library_hears_of_no_window_that_it_could_overflow() {
+        let init = Init {
+            tag: 1,
+            window: u32::MAX,
+            outbound_streams: 1,
+            inbound_streams: 1,
+            tsn: 1,
+            reconfig: true,
+            forward_tsn: true,
+        };
+        let (told, _) = Init::parse(&init.normalised()).unwrap();
+        assert_eq!(told, Init { window: LARGEST_WINDOW, ..init });
+    }
 }

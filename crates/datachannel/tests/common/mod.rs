@@ -17,6 +17,8 @@ pub(crate) struct Link {
     pub(crate) loss: f64,
     pub(crate) duplication: f64,
     pub(crate) down: bool,
+    /// The queue before it: how many packets it holds, and how long each occupies the link. What does not fit is lost.
+    pub(crate) queue: Option<(u32, Duration)>,
 }
 impl Link {
     pub(crate) const GOOD: Self = Self {
@@ -25,6 +27,7 @@ impl Link {
         loss: 0.0,
         duplication: 0.0,
         down: false,
+        queue: None,
     };
     pub(crate) fn bad(loss: f64) -> Self {
         Self { jitter: ms(15), loss, duplication: 0.05, ..Self::GOOD }
@@ -38,6 +41,10 @@ pub(crate) struct Pair {
     pub(crate) link: Link,
     /// Every packet that left: when, who sent it, its octets.
     pub(crate) log: Vec<(Instant, usize, Vec<u8>)>,
+    /// Packets that the queues had no room for.
+    pub(crate) overflowed: usize,
+    /// Until when each end's link is occupied.
+    busy: [Instant; 2],
     flying: BTreeMap<(Instant, u64), (usize, Vec<u8>)>,
     sent: u64,
     rng: Rng,
@@ -57,6 +64,8 @@ impl Pair {
             events: [vec![], vec![]],
             link,
             log: vec![],
+            overflowed: 0,
+            busy: [Instant::EPOCH; 2],
             flying: BTreeMap::new(),
             sent: 0,
             rng: seed.fork("link").into_rng(),
@@ -101,11 +110,21 @@ impl Pair {
         if self.link.down || self.rng.chance(self.link.loss) {
             return;
         }
+        let mut leaves = self.now;
+        if let Some((room, each)) = self.link.queue {
+            let waits = self.busy[from].saturating_since(self.now);
+            if waits >= each * room {
+                self.overflowed += 1;
+                return;
+            }
+            self.busy[from] = self.now + waits + each;
+            leaves = self.busy[from];
+        }
         let copies = 1 + usize::from(self.rng.chance(self.link.duplication));
         for _ in 0..copies {
             let late = self.rng.between(Duration::ZERO, self.link.jitter);
             self.sent += 1;
-            self.flying.insert((self.now + self.link.delay + late, self.sent), (1 - from, octets.clone()));
+            self.flying.insert((leaves + self.link.delay + late, self.sent), (1 - from, octets.clone()));
         }
     }
     /// Hands a packet to one end, as if the network had.
