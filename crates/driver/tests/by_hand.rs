@@ -195,6 +195,25 @@ fn any_number_of_icmp_errors_leaves_a_socket_open() {
 }
 
 #[test]
+fn what_the_system_refuses_to_send_is_counted_and_nothing_ends() {
+    let hand = Hand::default();
+    let friend = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    friend.set_nonblocking(true).unwrap();
+    let target = friend.local_addr().unwrap();
+    let (mut driver, mut app) = (ping(&hand, target), Seen::default());
+    let local = driver.machine().local().unwrap();
+    // A port that is none, an address that is nobody's to send to from loopback, and one that answers with ICMP.
+    let closed = UdpSocket::bind((LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    for remote in ["127.0.0.1:0".parse().unwrap(), "192.0.2.1:9".parse().unwrap(), closed, target] {
+        let sent = driver.send(&[0; 4], |_, _, _| Ok::<_, ()>(Transmit::to(Path::udp(local, remote))));
+        assert_eq!(sent, Ok(()));
+        assert!(poll(&mut driver, &mut app).is_pending());
+    }
+    assert!(driver.stats().send_errors >= 1 && driver.stats().sent >= 2, "{:?}", driver.stats());
+    assert_eq!((numbers(&friend), driver.locals().count()), (vec![0], 1));
+}
+
+#[test]
 fn what_waits_is_given_up_when_the_runtime_shuts_down() {
     let hand = Hand::default();
     let (mut driver, mut app) = (ping(&hand, "127.0.0.1:9".parse().unwrap()), Seen::default());

@@ -36,6 +36,7 @@ macro_rules! loop_tests {
             what_cannot_be_bound_is_refused
             released_sockets_are_free_again
             a_flood_starves_neither_timer_nor_neighbours
+            a_wake_up_that_never_comes_hurts_nobody
             runs_of_datagrams_cross_whole
             a_group_is_heard_by_all_its_members
         );
@@ -249,6 +250,25 @@ pub async fn a_flood_starves_neither_timer_nor_neighbours<R: Runtime + Clone>(ru
     assert!(storm.machine().answered() >= 20_000);
     assert!(storm.machine().fired() > 0, "the timer fires in the middle of a flood");
     assert!(neighbour >= 20, "{neighbour} turns for others");
+}
+
+pub async fn a_wake_up_that_never_comes_hurts_nobody<R: Runtime + Clone>(runtime: R) {
+    // The second ping is due at the end of time, which no clock can name. Then one is due at once after all.
+    let (mut echo, target) = echo(runtime.clone());
+    let ping = Ping::new(LOCALHOST, target, 2, Duration::MAX);
+    let mut ping = Driver::new(runtime.clone(), Epoch::start(), ping);
+    let (mut app, mut echoes) = (Keep::new(2), Keep::new(0));
+    patiently(&runtime, async {
+        while app.data.is_empty() {
+            let _ = race(race(ping.run(&mut app), echo.run(&mut echoes)), turns(3)).await;
+        }
+        let path = Path::udp(ping.machine().local().expect("a socket"), target);
+        let sent = ping.send(&[0, 0, 0, 9], |_, _, _| Ok::<_, ()>(Transmit::to(path)));
+        assert_eq!(sent, Ok(()));
+        assert_eq!(race(ping.run(&mut app), echo.run(&mut echoes)).await, Ok(()));
+    })
+    .await;
+    assert_eq!(app.data.iter().map(|(number, ..)| *number).collect::<Vec<_>>(), [0, 9]);
 }
 
 pub async fn runs_of_datagrams_cross_whole<R: Runtime + Clone>(runtime: R) {
