@@ -353,3 +353,59 @@ proptest! {
         }
     }
 }
+
+const DIGEST: &str =
+    "89:3E:15:3A:40:EC:55:5B:8C:5A:7A:D5:D9:3A:F7:77:A7:EC:2D:DE:2F:CF:CB:CD:07:87:78:14:7C:D0:13:DD";
+
+/// Answers `offer`, and says whether the peer trickles and how many of its candidates are of use.
+fn data_with(offer: &str) -> (bool, usize) {
+    let offer = Session::parse(offer).map_err(|error| error.report().to_string()).unwrap();
+    let (negotiator, answer) = common::answered(&offer);
+    check_answer(&offer, &answer).unwrap();
+    let agreed = negotiator.negotiated().unwrap();
+    assert_eq!(agreed.sctp.as_ref().unwrap().remote_port, 5000);
+    let transport = agreed.transport.as_ref().unwrap();
+    (transport.remote_trickle, transport.remote_candidates.len())
+}
+
+/// Everything at the session level, and ICE options with a comma between them.
+#[test]
+fn an_offer_as_libdatachannel_writes_it() {
+    let offer = format!(
+        "v=0\r\no=rtc 705986798 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=group:LS 0\r\n\
+         a=msid-semantic:WMS *\r\na=setup:actpass\r\na=ice-ufrag:JLvv\r\na=ice-pwd:AVQo+aTrh2UHIfcZiaNfD9\r\n\
+         a=ice-options:ice2,trickle\r\na=fingerprint:sha-256 {DIGEST}\r\n\
+         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendrecv\r\n\
+         a=sctp-port:5000\r\na=max-message-size:262144\r\na=candidate:1 1 UDP 2122317823 192.0.2.9 50000 typ host\r\n"
+    );
+    assert_eq!(data_with(&offer), (true, 1));
+}
+
+/// The draft's protocol and `sctpmap`, and one fingerprint for each hash function.
+#[test]
+fn an_offer_as_aiortc_writes_it() {
+    let offer = format!(
+        "v=0\r\no=- 3890000000 3890000000 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=msid-semantic:WMS *\r\n\
+         m=application 50000 DTLS/SCTP 5000\r\nc=IN IP4 192.0.2.9\r\na=mid:0\r\na=sctpmap:5000 webrtc-datachannel 65535\r\n\
+         a=max-message-size:65536\r\na=candidate:b1 1 udp 2130706431 192.0.2.9 50000 typ host\r\n\
+         a=candidate:b2 1 udp 1694498815 198.51.100.1 50000 typ srflx raddr 192.0.2.9 rport 50000\r\na=end-of-candidates\r\n\
+         a=ice-ufrag:9V2D\r\na=ice-pwd:Sv7ZvxVMQxlEJsNIQG7Tp3\r\na=fingerprint:sha-256 {DIGEST}\r\n\
+         a=fingerprint:sha-512 {DIGEST}:{DIGEST}\r\na=setup:actpass\r\n"
+    );
+    assert_eq!(data_with(&offer), (false, 2));
+}
+
+/// The fingerprint at the session level, and each candidate a second time for RTCP.
+#[test]
+fn an_offer_as_pion_writes_it() {
+    let offer = format!(
+        "v=0\r\no=- 5126088159330264000 1700000000 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=msid-semantic:WMS*\r\n\
+         a=fingerprint:sha-256 {DIGEST}\r\na=extmap-allow-mixed\r\na=group:BUNDLE 0\r\n\
+         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=setup:actpass\r\na=mid:0\r\na=sendrecv\r\n\
+         a=sctp-port:5000\r\na=max-message-size:1073741823\r\na=ice-ufrag:xNuLxzRFRVwFgDGt\r\n\
+         a=ice-pwd:hGxXTeEhMyZOCfKsrEwVwCKEPHPkFyXV\r\n\
+         a=candidate:233762139 1 udp 2130706431 192.0.2.9 50000 typ host ufrag xNuLxzRFRVwFgDGt\r\n\
+         a=candidate:233762139 2 udp 2130706431 192.0.2.9 50000 typ host ufrag xNuLxzRFRVwFgDGt\r\na=end-of-candidates\r\n"
+    );
+    assert_eq!(data_with(&offer), (false, 1));
+}

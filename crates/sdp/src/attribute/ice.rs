@@ -26,7 +26,7 @@ pub struct IceOptions<'a>(pub &'a str);
 impl<'a> IceOptions<'a> {
     /// The options one by one.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.0.split(' ').filter(|option| !option.is_empty())
+        self.0.split([' ', ',']).filter(|option| !option.is_empty())
     }
 
     /// RFC 8840 section 4.1.1: `trickle`.
@@ -65,8 +65,9 @@ impl<'a> Attribute<'a> for IceOptions<'a> {
 
     fn parse(value: &'a str) -> Result<Self, ValueError> {
         const CLAUSE: &str = "RFC 8839 section 5.6";
-        // The grammar has ice-chars only; `google-ice` and `rtp+ecn` are on the wire, so a token passes.
-        let allowed = |octet: u8| octet == b' ' || super::cursor::is_token(octet);
+        // The grammar has ice-chars only; `google-ice` and `rtp+ecn` are on the wire, so a token passes. libdatachannel and
+        // libjuice put a comma between options (`ice2,trickle`), and no option has one in its name.
+        let allowed = |octet: u8| matches!(octet, b' ' | b',') || super::cursor::is_token(octet);
         match value.bytes().position(|octet| !allowed(octet)) {
             Some(at) => Err(ValueError::new(at, "ICE options, separated by spaces", CLAUSE)),
             None if value.trim().is_empty() => Err(ValueError::new(0, "at least one ICE option", CLAUSE)),
