@@ -92,7 +92,7 @@ fn media_allocates_nothing() {
 }
 
 /// Messages are another matter: the SCTP and DTLS libraries work on memory of their own. What it takes to send one of 1,000
-/// octets and to write its datagram is bounded, so that a change is seen; the figure is in the README.
+/// octets and to write its datagram is bounded, so that a change is seen.
 #[test]
 fn a_message_allocates_what_the_libraries_do() {
     let (mut pair, channel, _) = Pair::new(2, Link::new(ms(10))).connected();
