@@ -23,7 +23,11 @@ const MOST_WAITING: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct EchoPeer {
     peer: Peer,
+    /// Made anew when the first sections are agreed upon: what it is to be called is known then.
     forwarder: Forwarder,
+    seed: Seed,
+    /// The sections that flow back.
+    mids: Vec<String>,
     events: VecDeque<Event>,
     /// Messages that found the send buffer full, in order.
     waiting: VecDeque<(ChannelId, MessageKind, bytes::Bytes)>,
@@ -32,9 +36,12 @@ pub(crate) struct EchoPeer {
 
 impl EchoPeer {
     pub(crate) fn new(config: PeerConfig, seed: &Seed) -> Self {
+        let (peer, seed) = (seed.fork("peer"), seed.fork("forwarder"));
         Self {
-            peer: Peer::new(config, seed.fork("peer")),
-            forwarder: Forwarder::new(ForwarderConfig::default(), seed.fork("forwarder")),
+            peer: Peer::new(config, peer),
+            forwarder: Forwarder::new(ForwarderConfig::default(), seed.fork("before")),
+            seed,
+            mids: Vec::new(),
             events: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_octets: 0,
@@ -86,6 +93,9 @@ impl EchoPeer {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.peer.handle_timeout(now);
+        if self.forwarder.poll_timeout().is_some_and(|wake| wake.at <= now) {
+            self.learn_round_trip();
+        }
         self.forwarder.handle_timeout(now);
         self.look(now);
     }
@@ -139,10 +149,17 @@ impl EchoPeer {
                 Event::Writable { .. } => self.send_waiting(now),
                 Event::ChannelClosed { channel, .. } => {
                     self.forget(channel);
+                    // Others may have waited behind what this channel could not take.
+                    self.send_waiting(now);
                     self.events.push_back(event);
                 }
                 Event::Negotiated => {
                     self.set_routes();
+                    self.events.push_back(event);
+                }
+                Event::Secured { .. } => {
+                    self.learn_round_trip();
+                    self.ask_for_pictures(now);
                     self.events.push_back(event);
                 }
                 other => self.events.push_back(other),
@@ -182,9 +199,42 @@ impl EchoPeer {
     /// Each section's media goes back in the same section.
     fn set_routes(&mut self) {
         let Some(negotiated) = self.peer.negotiated() else { return };
-        for (section, sending) in echoed(negotiated, &self.peer) {
+        let agreed: Vec<_> = echoed(negotiated, &self.peer).collect();
+        if self.mids.is_empty()
+            && let Some((_, first)) = agreed.first()
+        {
+            // Reports come from a source that the other side has heard of (RFC 8829 section 5.2.1), and feedback goes
+            // alone where all sections agreed on that (RFC 5506 section 5).
+            let config = ForwarderConfig::default()
+                .with_reporter_ssrc(first.ssrc)
+                .with_cname(first.cname.as_str())
+                .with_reduced_size(agreed.iter().all(|(section, _)| section.rtcp_rsize));
+            self.forwarder = Forwarder::new(config, self.seed.fork("agreed"));
+        }
+        let mids: Vec<String> = agreed.iter().map(|(section, _)| section.mid.clone()).collect();
+        // What was stopped or turned around is not sent any more.
+        for gone in self.mids.iter().filter(|mid| !mids.contains(mid)) {
+            self.forwarder.remove_route(gone);
+        }
+        for (section, sending) in agreed {
             // A section that agreed on nothing that can be forwarded has no route, and its packets are dropped.
             let _ = self.forwarder.set_route(route(section, sending));
+        }
+        self.mids = mids;
+    }
+
+    /// Keys are there, so what came before them is lost: decoding begins with a whole picture.
+    fn ask_for_pictures(&mut self, now: Instant) {
+        for mid in &self.mids {
+            self.forwarder.request_keyframe(now, mid);
+        }
+    }
+
+    /// Missing packets are asked for again after a round trip, which ICE has measured.
+    fn learn_round_trip(&mut self) {
+        let pairs = self.peer.agent().pairs();
+        if let Some(round_trip) = pairs.iter().find(|pair| pair.selected).and_then(|pair| pair.rtt) {
+            self.forwarder.set_sender_rtt(round_trip);
         }
     }
 }
@@ -244,3 +294,6 @@ fn codec(codec: &NegotiatedCodec) -> Codec {
         outgoing_rtx: codec.send_rtx,
     }
 }
+
+#[cfg(test)]
+mod tests;
