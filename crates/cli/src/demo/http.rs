@@ -88,7 +88,7 @@ struct Offer {
 async fn offer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let offer: Offer = match parse(&body) {
         Ok(offer) => offer,
-        Err(response) => return response,
+        Err(why) => return error(StatusCode::BAD_REQUEST, &why),
     };
     if offer.kind != "offer" {
         return error(
@@ -115,7 +115,7 @@ struct TrickledCandidate {
 async fn candidate(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let sent: TrickledCandidate = match parse(&body) {
         Ok(sent) => sent,
-        Err(response) => return response,
+        Err(why) => return error(StatusCode::BAD_REQUEST, &why),
     };
     let candidate = Candidate { line: sent.candidate.unwrap_or_default(), mid: sent.mid };
     match shared.sessions.candidate(&sent.session, candidate).await {
@@ -132,7 +132,7 @@ struct Hangup {
 async fn hangup(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let sent: Hangup = match parse(&body) {
         Ok(sent) => sent,
-        Err(response) => return response,
+        Err(why) => return error(StatusCode::BAD_REQUEST, &why),
     };
     match shared.sessions.hangup(&sent.session).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
@@ -150,10 +150,8 @@ async fn stats(State(shared): State<Arc<Shared>>, Query(filter): Query<Filter>) 
 }
 
 /// JSON whatever its content type: `navigator.sendBeacon` sends plain text.
-fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
-    serde_json::from_slice(body).map_err(|e| {
-        error(StatusCode::BAD_REQUEST, &format!("the body is not the JSON that belongs here: {e}"))
-    })
+fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|e| format!("the body is not the JSON that belongs here: {e}"))
 }
 
 fn refuse(refusal: &Refusal) -> Response {
