@@ -43,7 +43,13 @@ impl Peer {
                 self.stats.unknown_protocol += 1;
                 Handled::Consumed
             }
-            Handled::Consumed | Handled::Send(_) => Handled::Consumed,
+            Handled::Consumed | Handled::Send(_) => {
+                // Where that ended the handshake, data that had overtaken its end can be read now.
+                if self.session.as_mut().is_some_and(|session| session.poll_data(packet)) {
+                    self.handle_records(now, packet);
+                }
+                Handled::Consumed
+            }
         }
     }
 
