@@ -5,7 +5,7 @@
 
 use crate::{
     setup,
-    step::{Failure, Step, heading, on_path},
+    step::{Failure, Step, heading, on_path, scratch},
 };
 
 /// What the first part is made of: the tests against real peers are apart.
@@ -44,11 +44,18 @@ fn peers() -> Result<(), Failure> {
     Step::cargo("build the program", &["build", "--release", "--package", "ginnel-cli", "--quiet"]).run()?;
     // One at a time: each test runs a whole browser, and the tests measure time to connect.
     let words: &[&str] = if nextest() {
-        &["nextest", "run", "--package", "ginnel-interop", "--test-threads", "1", "--no-capture"]
+        &["nextest", "run", "--package", "ginnel-interop", "--test-threads", "1", "--no-fail-fast"]
     } else {
-        &["test", "--package", "ginnel-interop", "--", "--test-threads", "1", "--nocapture"]
+        &["test", "--package", "ginnel-interop", "--no-fail-fast", "--", "--test-threads", "1"]
     };
-    Step::cargo("browsers", words).shown()
+    let said = scratch().join("interop.txt");
+    let _ = std::fs::remove_file(&said);
+    let outcome = Step::cargo("browsers", words).env("GINNEL_REPORT", &said).shown();
+    // What was measured and what was skipped: runners swallow what a passing test says.
+    for line in std::fs::read_to_string(&said).unwrap_or_default().lines() {
+        eprintln!("    {line}");
+    }
+    outcome
 }
 
 /// Whether tests can run each in a process of its own, which is faster and tells which one hangs.

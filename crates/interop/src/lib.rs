@@ -20,5 +20,18 @@ pub fn in_ci() -> bool {
 /// Under `CI=true`.
 pub fn skip(why: &str) {
     assert!(!in_ci(), "CI has every peer, but {why}");
-    eprintln!("SKIPPED: {why}");
+    say(&format!("SKIPPED: {why}"));
+}
+
+/// Says what a person wants to read of a test that passed: what was measured, what was skipped. Test runners swallow it, so
+/// it also goes to the file that `cargo xtask test` names and prints at the end.
+pub fn say(line: &str) {
+    eprintln!("{line}");
+    let Some(path) = std::env::var_os("GINNEL_REPORT") else { return };
+    let test = std::thread::current().name().unwrap_or_default().to_string();
+    let report = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    if let Ok(mut report) = report {
+        // One write for one line: tests may share the file.
+        let _ = std::io::Write::write_all(&mut report, format!("{test}: {line}\n").as_bytes());
+    }
 }

@@ -3,7 +3,7 @@
 //! What is timed here is not asserted tightly: 2 s from the click is what the project promises on an idle machine, and
 //! these tests run one at a time.
 
-use ginnel_interop::{Browser, Demo, Namespace, Scenario, Screenshot, skip};
+use ginnel_interop::{Browser, Demo, Namespace, Scenario, Screenshot, say, skip};
 use serde_json::Value;
 
 /// A namespace and a demo in it, unless this machine cannot have them.
@@ -36,7 +36,7 @@ fn assert_echoed(seen: &Value) {
 #[track_caller]
 fn assert_prompt(seen: &Value) {
     let ms = seen["timings"]["open"].as_u64().expect("the channel opened");
-    eprintln!("  open after {ms} ms");
+    say(&format!("open after {ms} ms"));
     assert!(ms < 2_000, "{ms} ms from the offer to an open channel: {seen:#}");
 }
 
@@ -96,7 +96,7 @@ fn firefox_data_behind_mdns_names() {
 #[track_caller]
 fn assert_goodbye_was_heard(seen: &Value) {
     let (ms, state) = (&seen["noticed"]["ms"], &seen["noticed"]["peer"]["connection"]);
-    eprintln!("  the goodbye was heard after {ms} ms");
+    say(&format!("the goodbye was heard after {ms} ms"));
     assert_eq!(state, "closed", "{seen:#}");
 }
 
@@ -113,7 +113,7 @@ fn media(browser: Browser, demo: &[&str]) {
         count("held", "frames") - count("first", "frames"),
         count("held", "audio") - count("first", "audio"),
     );
-    eprintln!("  in one minute: {frames} frames decoded, {audio} audio packets");
+    say(&format!("in one minute: {frames} frames decoded, {audio} audio packets"));
     assert!(
         frames >= 600 && audio >= 1_200,
         "{frames} frames and {audio} audio packets in a minute: {seen:#}"
@@ -146,11 +146,11 @@ fn page(browser: Browser, with_pictures: bool) {
             let path = dir.join(format!("{}-{name}.png", browser.name()));
             scenario = scenario.screenshot(Screenshot { path, theme, size });
         }
-        eprintln!("  pictures in {}", dir.display());
+        say(&format!("pictures in {}", dir.display()));
     }
     let seen = browser.run(&namespace, demo.url(), &scenario);
     let ms = seen["timings"]["open_ms"].as_f64().expect("the page measured it");
-    eprintln!("  click to open channel: {ms} ms");
+    say(&format!("click to open channel: {ms} ms"));
     assert!(ms < 2_000.0, "{ms} ms from the click: {seen:#}");
     assert!(seen["chat"].as_str().unwrap_or_default().contains("hello from the page"), "{seen:#}");
     let pairs = seen["server"]["peers"][0]["pairs"].as_array().expect("a table of pairs");
@@ -183,7 +183,7 @@ fn chromium_media_through_loss() {
     let frames = seen["held"]["frames"].as_u64().unwrap_or_default()
         - seen["first"]["frames"].as_u64().unwrap_or_default();
     let media = &seen["server"]["peers"][0]["media"];
-    eprintln!("  in 15 s at 5 % loss: {frames} frames decoded; {media}");
+    say(&format!("in 15 s at 5 % loss: {frames} frames decoded; {media}"));
     assert!(frames >= 150, "{frames} frames in 15 s: {seen:#}");
     assert!(media["retransmissions"].as_u64() > Some(0), "nothing was lost and asked for again: {seen:#}");
 }
