@@ -10,6 +10,9 @@ use crate::step::{Failure, Step, in_ci, on_path, output_of, root};
 const NEEDS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("nft", "nftables"),
+    ("kill", "procps"),
+    ("curl", "curl"),
+    ("python3", "python3"),
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/firefox-esr", "firefox-esr"),
     ("node", "nodejs"),
@@ -25,6 +28,14 @@ pub(crate) fn run() -> Result<(), Failure> {
         NEEDS.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
     if !missing.is_empty() {
         install(&missing)?;
+    }
+    if !is_root() {
+        let how =
+            "network namespaces need root: as root, the same command also runs the tests against real peers";
+        if in_ci() {
+            return Err(how.to_string());
+        }
+        eprintln!("  {how}; they are skipped now");
     }
     if on_path("npm") {
         packages()?;

@@ -69,7 +69,8 @@ class Session {
   #started = performance.now();
   #connection;
   #chat;
-  #camera = null;
+  #devices = null;
+  #echo = new MediaStream();
   #waiting = [];
   #trickle = Promise.resolve();
   #over = false;
@@ -87,10 +88,7 @@ class Session {
 
   async start(withMedia) {
     this.#listen();
-    const sender = withMedia
-      ? this.#connection.addTransceiver("video", { direction: "sendrecv" }).sender
-      : null;
-    if (sender) this.#openCamera(sender);
+    if (withMedia) this.#openDevices({ audio: this.#sender("audio"), video: this.#sender("video") });
     try {
       await this.#connection.setLocalDescription(await this.#connection.createOffer());
       const answer = await this.#signalling.offer(this.#connection.localDescription);
@@ -102,6 +100,10 @@ class Session {
     } catch (error) {
       this.fail(error.message);
     }
+  }
+
+  #sender(kind) {
+    return this.#connection.addTransceiver(kind, { direction: "sendrecv" }).sender;
   }
 
   send(text) {
@@ -116,7 +118,7 @@ class Session {
     this.#signalling.hangup();
     this.#chat.close();
     this.#connection.close();
-    this.#camera?.getTracks().forEach((track) => track.stop());
+    this.#devices?.getTracks().forEach((track) => track.stop());
   }
 
   fail(reason) {
@@ -139,7 +141,9 @@ class Session {
     };
     connection.oniceconnectionstatechange = () => this.#onIceState();
     connection.ontrack = ({ track }) => {
-      const video = this.on.echo(new MediaStream([track]));
+      this.#echo.addTrack(track);
+      if (track.kind !== "video") return;
+      const video = this.on.echo(this.#echo);
       video.addEventListener("playing", () => this.#mark("video_ms"), { once: true });
     };
     connection.onconnectionstatechange = () => {
@@ -186,14 +190,13 @@ class Session {
     }
   }
 
-  async #openCamera(sender) {
+  async #openDevices(senders) {
     try {
-      if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
-      const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+      const stream = await cameraAndMicrophone();
       if (this.#over) return stream.getTracks().forEach((track) => track.stop());
-      this.#camera = stream;
+      this.#devices = stream;
       this.on.camera(stream);
-      await sender.replaceTrack(stream.getVideoTracks()[0]);
+      for (const track of stream.getTracks()) await senders[track.kind].replaceTrack(track);
     } catch (error) {
       if (!this.#over) this.on.noCamera(error.name);
     }
@@ -222,6 +225,19 @@ class Session {
   }
 }
 
+// Both, or the one that there is.
+async function cameraAndMicrophone() {
+  if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
+  const video = { width: 640, height: 480 };
+  const open = (wish) => navigator.mediaDevices.getUserMedia(wish);
+  const missing = (error) => {
+    if (error.name !== "NotFoundError") throw error;
+  };
+  return (await open({ audio: true, video }).catch(missing))
+    ?? (await open({ video }).catch(missing))
+    ?? open({ audio: true });
+}
+
 // The browser may tell of two phases in one breath, and of the later one first.
 const between = (from, to) => (from == null || to == null ? null : Math.max(0, to - from));
 
@@ -246,6 +262,7 @@ class View {
     this.button = byId("connect");
     this.form = byId("chat");
     this.line = byId("line");
+    this.listen = byId("listen");
   }
 
   status(tone, text) {
@@ -281,6 +298,13 @@ class View {
     video.toggleAttribute("data-live", stream !== null);
     this.note(id, note);
     return video;
+  }
+
+  // The echo of a microphone beside its speaker howls, so it is heard only on request.
+  hear(on) {
+    byId("echo").muted = !on;
+    this.listen.setAttribute("aria-pressed", String(on));
+    this.listen.textContent = on ? "Mute" : "Hear it";
   }
 
   note(id, text) {
@@ -374,10 +398,10 @@ function fill(id, rows, toRow) {
 }
 
 const CAMERA_REASONS = {
-  NotAllowedError: "The camera was not allowed, so only messages are echoed. Allow it beside the address, then connect again.",
-  NotFoundError: "There is no camera here, so only messages are echoed.",
-  NotReadableError: "Another program holds the camera, so only messages are echoed. Close it, then connect again.",
-  SecurityError: "The browser gives the camera only to secure pages (https, or localhost), so only messages are echoed.",
+  NotAllowedError: "Camera and microphone were not allowed, so only messages are echoed. Allow them beside the address, then connect again.",
+  NotFoundError: "There is neither camera nor microphone here, so only messages are echoed.",
+  NotReadableError: "Another program holds the camera or the microphone, so only messages are echoed. Close it, then connect again.",
+  SecurityError: "The browser gives camera and microphone only to secure pages (https, or localhost), so only messages are echoed.",
 };
 
 function main() {
@@ -388,6 +412,7 @@ function main() {
   const withMedia = query.get("media") !== "0";
   let config = {};
   let session = null;
+  let nothingToEcho = false;
   const enter = (state, tone, text) => {
     window.ginnel.state = state;
     view.status(tone, text);
@@ -408,15 +433,18 @@ function main() {
     view.phases("phases-server", []);
     window.ginnel.timings = {};
     window.ginnel.stats = null;
+    nothingToEcho = !withMedia;
     session = new Session(config, {
       camera: (stream) => view.video("local", stream, "live"),
       noCamera(name) {
+        nothingToEcho = true;
         view.note("local", "none");
         view.note("echo", "nothing to echo");
         view.notice(CAMERA_REASONS[name] ?? "The camera could not be opened, so only messages are echoed.", "busy");
       },
       echo(stream) {
-        const video = view.video("echo", stream, "waiting");
+        const video = view.video("echo", stream, nothingToEcho ? "nothing to echo" : "waiting");
+        view.listen.hidden = nothingToEcho;
         video.addEventListener("playing", () => view.note("echo", "live"), { once: true });
         return video;
       },
@@ -460,6 +488,8 @@ function main() {
   function ended() {
     session = null;
     view.live(false, false);
+    view.hear(false);
+    view.listen.hidden = true;
     view.forgetEchoes();
     view.video("local", null, "stopped");
     view.video("echo", null, "stopped");
@@ -480,7 +510,9 @@ function main() {
     session.send(text);
     view.line.value = "";
   });
-  window.addEventListener("pagehide", () => session?.stop());
+  view.listen.addEventListener("click", () => view.hear(view.listen.getAttribute("aria-pressed") !== "true"));
+  // A page that the browser keeps and shows again must not claim to be connected.
+  window.addEventListener("pagehide", () => session && disconnect());
   if (query.get("auto") === "1") asked.then(() => session ?? connect());
 }
 

@@ -46,6 +46,8 @@ fn main() -> ExitCode {
             Some(Command::Connect(options)) => connect::run(options).await,
         }
     });
+    // A request of ours that nobody answers must not keep the program.
+    runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => fail(&sentence),

@@ -27,7 +27,7 @@ export async function page(tab, options) {
       options.frames / 30,
     );
   }
-  await tab.waitForFunction(() => document.querySelectorAll('#pairs tr').length > 0, { timeout: 10_000 });
+  await tab.waitForFunction(() => document.querySelector('#pairs tr.selected') !== null && document.querySelector('#candidates td.empty') === null, { timeout: 10_000 });
   seen.notice = await tab.$eval('#notice', (line) => (line.hidden ? '' : line.textContent));
   seen.status = await tab.$eval('#status', (line) => line.textContent);
   seen.server = await tab.evaluate(async () => (await fetch('/stats')).json());
@@ -37,17 +37,19 @@ export async function page(tab, options) {
     await tab.evaluate((name) => { document.documentElement.dataset.theme = name; }, theme);
     await tab.screenshot({ path, fullPage: true });
   }
+  // What the page offered, by the server's own account of the agreement.
+  seen.sections = seen.server.peers[0].sections;
   const stats = async () => (await fetch(`${options.url}/stats`)).json();
   if (options.leave) {
     // Whatever the browser says or does not say by itself, the page says that it goes.
     await tab.close({ runBeforeUnload: false });
-    const gone = performance.now();
-    while ((await stats()).peers[0]?.connection === 'connected' && performance.now() - gone < 5_000) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
   } else {
     await tab.click('#connect');
     await tab.waitForFunction(() => window.ginnel.state === 'closed', { timeout: 10_000 });
+  }
+  const gone = performance.now();
+  while ((await stats()).peers[0]?.connection === 'connected' && performance.now() - gone < 5_000) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
   seen.after = await stats();
   return seen;

@@ -37,6 +37,12 @@ impl Browser {
                 "{program} is not installed (as root on Debian, `cargo xtask test` installs it)"
             ));
         }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        if !std::env::split_paths(&path).any(|dir| dir.join("node").is_file()) {
+            return Some(
+                "node is not installed (as root on Debian, `cargo xtask test` installs it)".to_string(),
+            );
+        }
         if !scripts().join("node_modules").is_dir() {
             return Some(
                 "the node packages are not installed (`cargo xtask test` installs them)".to_string(),

@@ -17,7 +17,7 @@ impl Program {
     /// The release build that `cargo xtask test` makes.
     ///
     /// # Panics
-    /// If it was not built: a test against an old or missing program would show nothing.
+    /// If it was not built.
     #[must_use]
     pub fn path() -> PathBuf {
         let target = std::env::var_os("CARGO_TARGET_DIR")
@@ -75,15 +75,16 @@ impl Demo {
     pub fn interrupt(&mut self) -> (std::process::ExitStatus, String) {
         self.signal("-INT");
         let deadline = Instant::now() + Duration::from_secs(10);
-        let mut rest = String::new();
-        let _ = self.output.read_to_string(&mut rest); // until it has closed its output: when it ends
-        loop {
+        let status = loop {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
-                return (status, rest);
+                break status;
             }
             assert!(Instant::now() < deadline, "ginnel demo does not end on SIGINT");
             std::thread::yield_now();
-        }
+        };
+        let mut rest = String::new();
+        let _ = self.output.read_to_string(&mut rest);
+        (status, rest)
     }
 
     /// Ends it at once and without a word to anyone, as a crash would.
@@ -95,7 +96,8 @@ impl Demo {
     fn signal(&self, name: &str) {
         // `ip netns exec` becomes the program, so the child's id is the program's.
         let id = self.child.id().to_string();
-        let _ = std::process::Command::new("kill").args([name, &id]).status();
+        let sent = std::process::Command::new("kill").args([name, &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "no signal can be sent: is procps installed?");
     }
 }
 

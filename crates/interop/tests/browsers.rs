@@ -157,7 +157,10 @@ fn page(browser: Browser, with_pictures: bool) {
     assert_eq!(pairs.iter().filter(|pair| pair["selected"] == true).count(), 1, "{seen:#}");
     // Closing says goodbye: the other side knows at once, not by consent running out half a minute later.
     let after = seen["after"]["peers"].as_array().expect("a list of peers");
-    assert!(after.iter().all(|peer| peer["connection"] == "closed"), "{seen:#}");
+    assert_eq!(after.len(), 1, "{seen:#}");
+    assert_eq!(after[0]["connection"], "closed", "{seen:#}");
+    // The microphone was offered too: its packets are counted with those of the camera.
+    assert_eq!(seen["sections"], serde_json::json!(["audio", "video", "application"]), "{seen:#}");
 }
 
 #[test]

@@ -34,7 +34,72 @@ fn connect_to_nobody_says_why() {
     let output = Program::connect(&namespace, &url, &[]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
-    assert!(said.contains(&url) || said.contains("refused"), "it says neither whom nor why: {said}");
+    assert!(said.contains(&url), "it does not say whom: {said}");
+    assert!(said.to_lowercase().contains("refused"), "it does not say why: {said}");
+}
+
+/// A server that takes the request and never answers keeps `ginnel connect` no longer than it was told.
+#[test]
+fn connect_to_silence_ends_in_time() {
+    let Some((namespace, _demo)) = stage(&[]) else { return };
+    let script = "import socket; s = socket.create_server(('127.0.0.1', 9)); print('up', flush=True); s.accept()[0].recv(1); input()";
+    let mut silent = namespace.command("python3");
+    silent.args(["-c", script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let Ok(mut silent) = silent.spawn() else {
+        skip("there is no python3 to play a silent server");
+        return;
+    };
+    let mut up = [0; 2];
+    let heard = silent.stdout.as_mut().map(|out| std::io::Read::read_exact(out, &mut up));
+    assert!(heard.is_some_and(|heard| heard.is_ok()), "the silent server listens");
+    let output = Program::connect(&namespace, "http://127.0.0.1:9", &["--timeout", "1"]);
+    let _ = silent.kill();
+    let _ = silent.wait();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("127.0.0.1:9") || said.contains("the answer was not done"), "{said}");
+}
+
+#[test]
+fn an_offer_that_accepts_nothing_is_refused_with_a_reason() {
+    let Some((namespace, demo)) = stage(&[]) else { return };
+    let sdp = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
+    let (status, answer) =
+        post(&namespace, &demo, "/offer", &serde_json::json!({ "sdp": sdp, "type": "offer" }));
+    assert_eq!(status, "422", "{answer}");
+    assert!(answer["error"].as_str().is_some_and(|why| why.contains("nothing in the offer")), "{answer}");
+    let (status, answer) =
+        post(&namespace, &demo, "/offer", &serde_json::json!({ "sdp": "nonsense", "type": "offer" }));
+    assert_eq!(status, "422", "{answer}");
+    let (status, answer) = post(&namespace, &demo, "/hangup", &serde_json::json!({ "session": "nobody" }));
+    assert_eq!(status, "404", "{answer}");
+}
+
+/// One request by curl, with the status and the JSON of the answer.
+fn post(
+    namespace: &Namespace,
+    demo: &Demo,
+    path: &str,
+    body: &serde_json::Value,
+) -> (String, serde_json::Value) {
+    let mut curl = namespace.command("curl");
+    curl.args(["--silent", "--max-time", "20", "--write-out", "\n%{http_code}", "--data", &body.to_string()]);
+    let output = curl.arg(format!("{}{path}", demo.url())).output().expect("curl starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (json, status) = said.rsplit_once('\n').expect("a body and a status");
+    (status.to_string(), serde_json::from_str(json).unwrap_or_default())
+}
+
+/// A page from elsewhere can make a browser ask, but not with the demo's own name.
+#[test]
+fn requests_of_other_sites_are_refused() {
+    let Some((namespace, demo)) = stage(&[]) else { return };
+    for header in ["Host: rebound.example", "Origin: http://elsewhere.example"] {
+        let mut curl = namespace.command("curl");
+        curl.args(["--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--header", header]);
+        let output = curl.arg(format!("{}/stats", demo.url())).output().expect("curl starts");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "403", "{header}");
+    }
 }
 
 #[test]

@@ -152,6 +152,9 @@ pub enum Failure {
     /// The descriptions agree on something that DTLS cannot be made from.
     #[error("no secure connection: {0}")]
     Setup(dtls::ConfigError),
+    /// SCTP ended by itself, and there was nothing but messages.
+    #[error("the data channels failed: {0:?}")]
+    Data(ginnel_datachannel::CloseReason),
 }
 
 /// How a connection ended.

@@ -5,7 +5,7 @@ use std::fmt;
 use ginnel::{
     core::Instant,
     datachannel::SendError,
-    peer::{ChannelId, MessageError, MessageKind, Peer},
+    peer::{ChannelCloseReason, ChannelId, MessageError, MessageKind, Peer},
 };
 
 /// So many messages of such a size, each to come back as it went, in order.
@@ -48,12 +48,28 @@ impl EchoCheck {
         }
     }
 
-    /// One has come back.
-    pub(super) fn received(&mut self, now: Instant, peer: &mut Peer, data: &[u8]) {
-        if self.is_done() {
+    /// A channel is gone.
+    pub(super) fn closed(&mut self, channel: ChannelId, reason: ChannelCloseReason) {
+        if !self.is_done() && self.channel.is_none_or(|ours| ours == channel) {
+            self.wrong = Some(format!("the channel closed before all was back: {reason:?}"));
+        }
+    }
+
+    /// One has come back. What comes on channels that the peer opened is none of ours.
+    pub(super) fn received(
+        &mut self,
+        now: Instant,
+        peer: &mut Peer,
+        channel: ChannelId,
+        kind: MessageKind,
+        data: &[u8],
+    ) {
+        if self.is_done() || self.channel != Some(channel) {
             return;
         }
-        if data == self.message(self.intact) {
+        if kind != MessageKind::Binary {
+            self.wrong = Some(format!("message {} was sent as binary and came back as text", self.intact));
+        } else if data == self.message(self.intact) {
             self.intact += 1;
         } else {
             let (number, len) = (self.intact, data.len());

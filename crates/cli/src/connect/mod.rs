@@ -12,7 +12,7 @@ use ginnel::{
     driver::{App, Driver},
     dtls_srtp::dtls::{Certificate, Version},
     ice::{AgentConfig, Role},
-    peer::{ChannelConfig, Closed, Event, Failure, Peer, PeerConfig, Phases, SdpType},
+    peer::{ChannelConfig, Closed, Event, Failure, Opener, Peer, PeerConfig, Phases, SdpType},
     tokio::Tokio,
 };
 use serde::{Deserialize, Serialize};
@@ -38,12 +38,26 @@ pub(crate) struct Options {
 
 /// Connects, checks, reports.
 pub(crate) async fn run(options: Options) -> Result<(), String> {
+    if !options.url.starts_with("http://") {
+        return Err(format!(
+            "{} does not begin with http://: there is no TLS in this program yet",
+            options.url
+        ));
+    }
     let deadline = Duration::from_secs(options.timeout);
-    match tokio::time::timeout(deadline, Connection::new(&options)?.run()).await {
+    let mut connection = Connection::new(&options)?;
+    match tokio::time::timeout(deadline, connection.run()).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(format!("not done after {} s; --timeout gives it longer", options.timeout)),
+        Err(_) => {
+            let stage = connection.stage();
+            Err(format!("{stage} was not done after {} s; --timeout gives it longer", options.timeout))
+        }
     }
 }
+
+/// How long ICE goes on without an answer. Both sides know every candidate from the beginning, so what works does so within
+/// a second or two, and the reason is worth more than another half minute.
+const CHECKING: Duration = Duration::from_secs(15);
 
 /// The connection, and what has been seen of it.
 struct Connection<'o> {
@@ -69,9 +83,12 @@ impl App<Peer> for Watcher {
             Event::Secured { version, .. } => self.version = Some(version),
             Event::Failed(failure) => self.failure = Some(failure),
             Event::Closed(how) => self.closed = Some(how),
-            Event::ChannelOpened { channel, .. } => self.check.begin(now, peer, channel),
+            Event::ChannelOpened { channel, opener: Opener::Local, .. } => {
+                self.check.begin(now, peer, channel)
+            }
+            Event::ChannelClosed { channel, reason } => self.check.closed(channel, reason),
             Event::Writable { .. } => self.check.go_on(now, peer),
-            Event::Message { data, .. } => self.check.received(now, peer, &data),
+            Event::Message { channel, kind, data } => self.check.received(now, peer, channel, kind, &data),
             _ => {}
         }
         self.news.notify_one();
@@ -80,11 +97,11 @@ impl App<Peer> for Watcher {
 
 impl<'o> Connection<'o> {
     fn new(options: &'o Options) -> Result<Self, String> {
+        let mut ice = AgentConfig::new(Role::Controlling).with_loopback(true);
+        (ice.pac, ice.max_checking) = (CHECKING, CHECKING);
         let certificate = Certificate::generate().map_err(|e| format!("no certificate can be made: {e}"))?;
         let epoch = Epoch::start();
-        let config = PeerConfig::new(epoch, Arc::new(certificate))
-            .with_trickle(false)
-            .with_ice(AgentConfig::new(Role::Controlling).with_loopback(true));
+        let config = PeerConfig::new(epoch, Arc::new(certificate)).with_trickle(false).with_ice(ice);
         let watcher = Watcher {
             check: EchoCheck::new(options.messages, options.size),
             gathered: false,
@@ -96,7 +113,20 @@ impl<'o> Connection<'o> {
         Ok(Self { options, driver: Driver::new(Tokio, epoch, Peer::new(config, host::seed()?)), watcher })
     }
 
-    async fn run(mut self) -> Result<(), String> {
+    /// What is under way, for whoever runs out of patience.
+    fn stage(&self) -> &'static str {
+        let Phases { started, ice, dtls, sctp, .. } = self.driver.machine().phases();
+        match (self.watcher.gathered, started, ice, dtls, sctp) {
+            (false, ..) => "gathering candidates",
+            (_, None, ..) => "the answer",
+            (_, _, None, ..) => "ICE",
+            (_, _, _, None, _) => "DTLS",
+            (_, _, _, _, None) => "SCTP",
+            _ => "the echo",
+        }
+    }
+
+    async fn run(&mut self) -> Result<(), String> {
         let addresses = host::addresses()?;
         self.driver.with(|peer, now| {
             peer.open_channel(now, ChannelConfig::new("echo")).map_err(|e| e.to_string())?;
@@ -109,10 +139,15 @@ impl<'o> Connection<'o> {
         })?;
         self.drive_until(|watcher| watcher.gathered).await?;
         let offer = self.driver.with(Peer::offer).map_err(|e| format!("no offer can be made: {e}"))?;
-        let answer = exchange(self.options.url.clone(), offer).await?;
+        let limit = Duration::from_secs(self.options.timeout);
+        let answer = exchange(self.options.url.clone(), offer, limit).await?;
         self.driver
             .with(|peer, now| peer.set_remote(now, SdpType::Answer, &answer))
             .map_err(|e| format!("the answer of {} cannot be used: {e}", self.options.url))?;
+        let agreed = self.driver.machine().negotiated();
+        if agreed.is_none_or(|agreed| agreed.sctp.is_none() || agreed.transport.is_none()) {
+            return Err(format!("the answer of {} refuses data channels", self.options.url));
+        }
         self.drive_until(|watcher| watcher.check.is_done()).await?;
         self.report();
         let phases_done = self.watcher.check.verdict();
@@ -175,10 +210,12 @@ struct Answer {
 }
 
 /// Posts the offer and returns the answer's SDP.
-async fn exchange(url: String, sdp: String) -> Result<String, String> {
+async fn exchange(url: String, sdp: String, limit: Duration) -> Result<String, String> {
     let target = format!("{}/offer", url.trim_end_matches('/'));
     let post = move || -> Result<String, String> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(limit));
+        // The peer is named by the user, not to be found through a proxy of the environment.
+        let agent: ureq::Agent = config.proxy(None).build().into();
         let mut reply = agent
             .post(&target)
             .send_json(Offer { sdp, kind: "offer" })

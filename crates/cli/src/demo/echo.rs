@@ -16,6 +16,8 @@ use ginnel::{
     sdp::jsep::{Negotiated, NegotiatedCodec, NegotiatedSection, Sending},
 };
 
+/// What a waiting message takes up besides its octets, so that empty ones are bounded too.
+const OVERHEAD: usize = 128;
 /// How many octets of messages may wait to go back; a page that sends faster than it reads loses its channel.
 const MOST_WAITING: usize = 16 * 1024 * 1024;
 
@@ -162,6 +164,8 @@ impl EchoPeer {
                     self.ask_for_pictures(now);
                     self.events.push_back(event);
                 }
+                // Nobody here counts what is buffered.
+                Event::BufferedAmountLow { .. } => {}
                 other => self.events.push_back(other),
             }
         }
@@ -169,12 +173,12 @@ impl EchoPeer {
     }
 
     fn echo(&mut self, now: Instant, channel: ChannelId, kind: MessageKind, data: bytes::Bytes) {
-        if self.waiting_octets + data.len() > MOST_WAITING {
+        if self.waiting_octets + cost(&data) > MOST_WAITING {
             self.forget(channel);
             self.peer.close_channel(now, channel);
             return;
         }
-        self.waiting_octets += data.len();
+        self.waiting_octets += cost(&data);
         self.waiting.push_back((channel, kind, data));
         self.send_waiting(now);
     }
@@ -186,14 +190,14 @@ impl EchoPeer {
                 return;
             }
             // Sent, or its channel is gone, or it is longer than the other side takes: none of these waits.
-            self.waiting_octets -= data.len();
+            self.waiting_octets -= cost(data);
             self.waiting.pop_front();
         }
     }
 
     fn forget(&mut self, channel: ChannelId) {
         self.waiting.retain(|(of, ..)| *of != channel);
-        self.waiting_octets = self.waiting.iter().map(|(.., data)| data.len()).sum();
+        self.waiting_octets = self.waiting.iter().map(|(.., data)| cost(data)).sum();
     }
 
     /// Each section's media goes back in the same section.
@@ -239,6 +243,11 @@ impl EchoPeer {
     }
 }
 ginnel::core::machine!(impl [] EchoPeer { Event = Event; Data = (); } [requests]);
+
+/// What a message takes while it waits.
+fn cost(data: &bytes::Bytes) -> usize {
+    data.len() + OVERHEAD
+}
 
 /// The sections that flow both ways, with what we send in them.
 fn echoed<'a>(

@@ -11,13 +11,17 @@
 //!
 //! What goes wrong is answered with a 4xx or 5xx and `{"error": "a sentence"}`.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Query, State},
+    extract::{DefaultBodyLimit, Query, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -35,8 +39,8 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// What the handlers share.
 pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
-    /// The port of the STUN server, if there is one: its host is the one that the browser asked for.
-    pub(crate) stun_port: Option<u16>,
+    /// Where the STUN server listens, if there is one.
+    pub(crate) stun: Option<SocketAddr>,
 }
 
 /// All routes.
@@ -50,7 +54,27 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     for asset in assets::ALL {
         router = router.route(asset.path, get(move || async { asset_response(asset) }));
     }
-    router.layer(DefaultBodyLimit::max(BODY_LIMIT)).with_state(shared)
+    router
+        .fallback(|| async { error(StatusCode::NOT_FOUND, "there is no such page: the demo is at /") })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(own_page_only))
+        .with_state(shared)
+}
+
+/// Refuses what a page from elsewhere asks through a visitor's browser. A name that was made to resolve to this host (DNS
+/// rebinding) is not an address, and a request across sites bears its page's origin. Programs send none.
+async fn own_page_only(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let host = asked_host(headers);
+    let is_ours = host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let authority = headers.get(header::HOST).map_or(&b""[..], HeaderValue::as_bytes);
+    let same_site = headers.get(header::ORIGIN).is_none_or(|origin| {
+        origin.as_bytes().strip_prefix(b"http://").is_some_and(|named| named == authority)
+    });
+    if is_ours && same_site {
+        return next.run(request).await;
+    }
+    error(StatusCode::FORBIDDEN, "this is not the demo's own page: open the address that it printed")
 }
 
 fn asset_response(asset: &'static assets::Asset) -> Response {
@@ -65,7 +89,11 @@ fn asset_response(asset: &'static assets::Asset) -> Response {
 }
 
 async fn config(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Json<Value> {
-    let stun = shared.stun_port.map(|port| format!("stun:{}:{port}", asked_host(&headers)));
+    // A server on every address is reached at the one where the page was.
+    let stun = shared.stun.map(|stun| match stun.ip().is_unspecified() {
+        true => format!("stun:{}:{}", asked_host(&headers), stun.port()),
+        false => format!("stun:{stun}"),
+    });
     Json(json!({ "stun": stun, "version": env!("CARGO_PKG_VERSION") }))
 }
 

@@ -8,8 +8,10 @@ mod sessions;
 mod status;
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    io::Write as _,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use clap::{Args, ValueEnum};
@@ -72,10 +74,14 @@ impl From<DtlsVersions> for Versions {
     }
 }
 
+/// How long saying goodbye to every page may take.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// Runs until Ctrl-C.
 pub(crate) async fn run(options: Options) -> Result<(), String> {
     let widen = |address: SocketAddr| match options.open_to_lan && address.ip().is_loopback() {
-        true => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port()),
+        true if address.is_ipv6() => SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), address.port()),
+        true => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()),
         false => address,
     };
     let http_address = widen(options.http);
@@ -89,16 +95,14 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
     };
 
     let certificate = Certificate::generate().map_err(|e| format!("no certificate can be made: {e}"))?;
-    let addresses = host::addresses()?;
     let setup = Setup {
         certificate: Arc::new(certificate),
         versions: options.dtls.into(),
-        addresses,
         stun_servers: options.ask_stun,
     };
     let shared = Arc::new(Shared {
         sessions: Sessions::new(setup)?,
-        stun_port: stun.as_ref().map(|server| server.address.port()),
+        stun: stun.as_ref().map(|server| server.address),
     });
     announce(bound, stun.as_ref().map(|server| server.address));
 
@@ -108,21 +112,28 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
         () = StunServer::run(stun) => return Err("the STUN server ended".to_string()),
         pressed = tokio::signal::ctrl_c() => pressed.map_err(|e| format!("Ctrl-C cannot be heard: {e}"))?,
     }
-    println!("Closing.");
-    shared.sessions.close().await;
-    Ok(())
+    // Whoever read our output may have gone with the same Ctrl-C.
+    let _ = writeln!(std::io::stdout(), "Closing.");
+    tokio::select! {
+        () = shared.sessions.close() => Ok(()),
+        () = tokio::time::sleep(CLOSING) => Err("some connections did not end in time".to_string()),
+        _ = tokio::signal::ctrl_c() => Err("ended at once".to_string()),
+    }
 }
 
 fn announce(http: SocketAddr, stun: Option<SocketAddr>) {
     let shown = if http.ip().is_unspecified() {
-        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), http.port())
+        match http.is_ipv6() {
+            true => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), http.port()),
+            false => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), http.port()),
+        }
     } else {
         http
     };
     println!("Ginnel demo: open http://{shown} in a browser");
     if http.ip().is_unspecified() {
         let lan = host::addresses().unwrap_or_default();
-        for ip in lan.iter().filter(|ip| !ip.is_loopback()) {
+        for ip in lan.iter().filter(|ip| !ip.is_loopback() && ip.is_ipv6() == http.is_ipv6()) {
             println!(
                 "  from the LAN: http://{} (data only: no camera without https)",
                 SocketAddr::new(*ip, http.port())

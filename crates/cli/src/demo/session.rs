@@ -1,15 +1,16 @@
 //! One connected page: a task that drives its peer, takes commands, and keeps its status for whoever asks.
 
 use std::{
+    net::IpAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use ginnel::{
-    core::{Epoch, Instant, Seed},
+    core::{Epoch, Instant},
     driver::{App, Driver},
     ice::{AgentConfig, Role},
-    peer::{ConnectionState, Event, PeerConfig, SdpType},
+    peer::{ConnectionState, Event, Peer, PeerConfig, SdpType},
     tokio::Tokio,
 };
 use serde_json::Value;
@@ -20,6 +21,7 @@ use super::{
     sessions::{Candidate, Setup, lock},
     status::Status,
 };
+use crate::host;
 
 /// How often the status is renewed while nothing happens.
 const STATUS_INTERVAL: Duration = Duration::from_millis(250);
@@ -37,7 +39,7 @@ pub(super) enum Command {
 pub(super) struct Task {
     driver: Driver<Tokio, EchoPeer>,
     watcher: Watcher,
-    addresses: Vec<std::net::IpAddr>,
+    addresses: Vec<IpAddr>,
     offer: String,
     commands: mpsc::Receiver<Command>,
     answer: Option<oneshot::Sender<Result<String, String>>>,
@@ -78,11 +80,13 @@ impl Task {
         setup: &Setup,
         session: String,
         offer: String,
-        seed: Seed,
         shared: Arc<Mutex<Value>>,
         commands: mpsc::Receiver<Command>,
         answer: oneshot::Sender<Result<String, String>>,
-    ) -> Self {
+    ) -> Result<Self, String> {
+        // Asked each time: a laptop changes networks while the demo runs.
+        let addresses = host::addresses()?;
+        let seed = host::seed()?;
         let epoch = Epoch::start();
         let mut ice = AgentConfig::new(Role::Controlled).with_loopback(true);
         ice.stun_servers.clone_from(&setup.stun_servers);
@@ -92,14 +96,14 @@ impl Task {
             .with_trickle(false)
             .with_ice(ice);
         let watcher = Watcher { status: Status::new(session), shared, gathered: false, news: Arc::default() };
-        Self {
+        Ok(Self {
             driver: Driver::new(Tokio, epoch, EchoPeer::new(config, &seed)),
             watcher,
-            addresses: setup.addresses.clone(),
+            addresses,
             offer,
             commands,
             answer: Some(answer),
-        }
+        })
     }
 
     /// From the offer to the end of the connection.
@@ -149,8 +153,8 @@ impl Task {
 
     fn act(&mut self) {
         if self.watcher.gathered && self.answer.is_some() {
-            let made = self.driver.with(|echo, now| echo.command(now, |peer| peer.answer(now)));
-            self.reply(made.map_err(|e| e.to_string()));
+            let made = self.driver.with(|echo, now| echo.command(now, |peer| answer(peer, now)));
+            self.reply(made);
         }
         if self.driver.machine().peer().state() == ConnectionState::Failed {
             // The page would have to offer a restart; it starts anew instead.
@@ -182,6 +186,17 @@ impl Task {
             let _ = reply.send(answer);
         }
     }
+}
+
+/// An answer that accepts something: one that rejects every section would be legal, and leave a session that never begins.
+fn answer(peer: &mut Peer, now: Instant) -> Result<String, String> {
+    let answer = peer.answer(now).map_err(|e| e.to_string())?;
+    if peer.negotiated().is_some_and(|agreed| agreed.transport.is_some()) {
+        return Ok(answer);
+    }
+    Err("nothing in the offer can be accepted: it needs data channels, or audio or video with a codec known here and \
+         rtcp-mux"
+        .to_string())
 }
 
 impl EchoPeer {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -22,6 +22,8 @@ use crate::host;
 const MOST_SESSIONS: usize = 32;
 /// How long an ended session stays in the statistics, so that whoever looks finds out how it ended.
 const REMEMBERED: Duration = Duration::from_secs(60);
+/// How many ended sessions are remembered at most.
+const MOST_REMEMBERED: usize = 64;
 /// How long answering may take: gathering on local sockets takes milliseconds, asking STUN servers a second or two.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -29,7 +31,6 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) struct Setup {
     pub(crate) certificate: Arc<Certificate>,
     pub(crate) versions: Versions,
-    pub(crate) addresses: Vec<IpAddr>,
     pub(crate) stun_servers: Vec<SocketAddr>,
 }
 
@@ -74,6 +75,15 @@ struct Entry {
     ended: Arc<Mutex<Option<Instant>>>,
 }
 
+/// Says that a session has ended, however its task ended.
+struct End(Arc<Mutex<Option<Instant>>>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        *lock(&self.0) = Some(Instant::now());
+    }
+}
+
 impl Entry {
     fn ended_at(&self) -> Option<Instant> {
         *lock(&self.ended)
@@ -93,12 +103,13 @@ impl Sessions {
         let (reply, answer) = oneshot::channel();
         let status = Arc::new(Mutex::new(Value::Null));
         let ended = Arc::new(Mutex::new(None));
-        self.add(&session, Entry { commands, status: status.clone(), ended: ended.clone() })?;
-        let seed = host::seed().map_err(Refusal::Failed)?;
-        let task = session::Task::new(&self.setup, session.clone(), sdp, seed, status, inbox, reply);
+        let task = session::Task::new(&self.setup, session.clone(), sdp, status.clone(), inbox, reply);
+        let task = task.map_err(Refusal::Failed)?;
+        self.add(&session, Entry { commands, status, ended: ended.clone() })?;
+        let end = End(ended);
         tokio::spawn(async move {
             task.run().await;
-            *lock(&ended) = Some(Instant::now());
+            drop(end);
         });
         match tokio::time::timeout(ANSWER_DEADLINE, answer).await {
             Ok(Ok(Ok(sdp))) => Ok(Answer { sdp, session }),
@@ -129,7 +140,8 @@ impl Sessions {
 
     /// What the sessions are doing, as the page's JSON.
     pub(crate) fn stats(&self, only: Option<&str>) -> Vec<Value> {
-        let entries = lock(&self.entries);
+        let mut entries = lock(&self.entries);
+        prune(&mut entries);
         let wanted = entries.iter().filter(|(id, _)| only.is_none_or(|only| only == id.as_str()));
         wanted.map(|(_, entry)| lock(&entry.status).clone()).filter(|status| !status.is_null()).collect()
     }
@@ -149,7 +161,7 @@ impl Sessions {
 
     fn add(&self, session: &str, entry: Entry) -> Result<(), Refusal> {
         let mut entries = lock(&self.entries);
-        entries.retain(|_, e| e.ended_at().is_none_or(|at| at.elapsed() < REMEMBERED));
+        prune(&mut entries);
         let open = entries.values().filter(|e| e.ended_at().is_none()).count();
         if open >= MOST_SESSIONS {
             return Err(Refusal::TooMany(open));
@@ -169,6 +181,16 @@ impl Sessions {
             let _ = write!(id, "{octet:02x}");
             id
         })
+    }
+}
+
+/// Forgets what ended long ago, and of what ended lately what is too much to remember.
+fn prune(entries: &mut BTreeMap<String, Entry>) {
+    entries.retain(|_, e| e.ended_at().is_none_or(|at| at.elapsed() < REMEMBERED));
+    while entries.len() > MOST_SESSIONS + MOST_REMEMBERED {
+        let ended = entries.iter().filter_map(|(id, entry)| Some((entry.ended_at()?, id.clone())));
+        let Some((_, oldest)) = ended.min() else { return };
+        entries.remove(&oldest);
     }
 }
 

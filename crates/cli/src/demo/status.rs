@@ -7,6 +7,7 @@ use ginnel::{
     dtls_srtp::dtls::Version,
     ice::{Candidate, CandidateAddress, CandidateTransport, PairReport, PairStatus},
     peer::{Event, Failure, Peer},
+    sdp::jsep::MediaKind,
 };
 use serde_json::{Value, json};
 
@@ -51,6 +52,7 @@ impl Status {
             "phases": phases(peer),
             "failure": self.failure.map(|failure| failure.to_string()),
             "channels": self.channels,
+            "sections": sections(peer),
             "bytes_sent": stats.ice.bytes_sent,
             "bytes_received": stats.ice.bytes_received,
             "local_candidates": peer.agent().local_candidates().map(candidate).collect::<Vec<_>>(),
@@ -64,6 +66,20 @@ impl Status {
             },
         })
     }
+}
+
+/// What was agreed on, section by section; what was rejected is left out.
+fn sections(peer: &Peer) -> Vec<&'static str> {
+    let agreed = peer.negotiated().into_iter().flat_map(|agreed| &agreed.sections);
+    let in_use = agreed.filter(|section| section.rejected.is_none());
+    in_use
+        .map(|section| match section.kind {
+            Some(MediaKind::Audio) => "audio",
+            Some(MediaKind::Video) => "video",
+            Some(MediaKind::Application) => "application",
+            None => "unknown",
+        })
+        .collect()
 }
 
 /// Milliseconds from the start of ICE to the end of each phase.

@@ -12,7 +12,7 @@ use ginnel_datachannel::{
 };
 
 use super::{Life, Peer};
-use crate::{Closed, Event, MessageError, OpenError};
+use crate::{Closed, Event, Failure, MessageError, OpenError};
 
 /// Names a channel of one peer. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -224,8 +224,15 @@ impl Peer {
     /// Messages are over. Where there was nothing else, so is the connection: a browser that closes ends SCTP first, and
     /// some say nothing after it.
     fn association_closed(&mut self, now: Instant, reason: CloseReason) {
-        if reason != CloseReason::Aborted && !self.has_media() {
-            self.begin_closing(now, Closed::Remote);
+        if self.has_media() {
+            return;
+        }
+        match reason {
+            CloseReason::Aborted => {}
+            CloseReason::Local | CloseReason::Remote | CloseReason::AbortedByPeer(_) => {
+                self.begin_closing(now, Closed::Remote);
+            }
+            failed => self.fail(now, Failure::Data(failed)),
         }
     }
 
