@@ -42,7 +42,7 @@ fn connect_to_nobody_says_why() {
 #[test]
 fn connect_to_silence_ends_in_time() {
     let Some((namespace, _demo)) = stage(&[]) else { return };
-    let script = "import socket; s = socket.create_server(('127.0.0.1', 9)); print('up', flush=True); s.accept()[0].recv(1); input()";
+    let script = "import socket; s = socket.create_server(('127.0.0.1', 9)); print('up', flush=True); c = s.accept()[0]; c.recv(1); input()";
     let mut silent = namespace.command("python3");
     silent.args(["-c", script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let Ok(mut silent) = silent.spawn() else {
