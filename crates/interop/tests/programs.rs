@@ -1,5 +1,7 @@
 //! `ginnel connect` against `ginnel demo`, and how either notices the other's end.
 
+use std::{io::Write as _, process::Stdio};
+
 use ginnel_interop::{Demo, Namespace, Program, skip};
 
 fn stage(demo: &[&str]) -> Option<(Namespace, Demo)> {
@@ -44,7 +46,7 @@ fn connect_to_silence_ends_in_time() {
     let Some((namespace, _demo)) = stage(&[]) else { return };
     let script = "import socket; s = socket.create_server(('127.0.0.1', 9)); print('up', flush=True); c = s.accept()[0]; c.recv(1); input()";
     let mut silent = namespace.command("python3");
-    silent.args(["-c", script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    silent.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let Ok(mut silent) = silent.spawn() else {
         skip("there is no python3 to play a silent server");
         return;
@@ -61,7 +63,7 @@ fn connect_to_silence_ends_in_time() {
 }
 
 #[test]
-fn an_offer_that_accepts_nothing_is_refused_with_a_reason() {
+fn bad_requests_are_refused_with_a_reason() {
     let Some((namespace, demo)) = stage(&[]) else { return };
     let sdp = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
     let (status, answer) =
@@ -71,6 +73,13 @@ fn an_offer_that_accepts_nothing_is_refused_with_a_reason() {
     let (status, answer) =
         post(&namespace, &demo, "/offer", &serde_json::json!({ "sdp": "nonsense", "type": "offer" }));
     assert_eq!(status, "422", "{answer}");
+    let long = serde_json::json!({ "sdp": "x".repeat(100_000), "type": "y".repeat(30_000), "z": "z".repeat(140_000) });
+    let (status, answer) = post(&namespace, &demo, "/offer", &long);
+    assert_eq!(status, "413", "{answer}");
+    assert!(answer["error"].is_string(), "{answer}");
+    let (status, answer) = post(&namespace, &demo, "/stats", &serde_json::json!({}));
+    assert_eq!(status, "405", "{answer}");
+    assert!(answer["error"].is_string(), "{answer}");
     let (status, answer) = post(&namespace, &demo, "/hangup", &serde_json::json!({ "session": "nobody" }));
     assert_eq!(status, "404", "{answer}");
 }
@@ -83,8 +92,12 @@ fn post(
     body: &serde_json::Value,
 ) -> (String, serde_json::Value) {
     let mut curl = namespace.command("curl");
-    curl.args(["--silent", "--max-time", "20", "--write-out", "\n%{http_code}", "--data", &body.to_string()]);
-    let output = curl.arg(format!("{}{path}", demo.url())).output().expect("curl starts");
+    curl.args(["--silent", "--max-time", "20", "--write-out", "\n%{http_code}", "--data", "@-"]);
+    curl.arg(format!("{}{path}", demo.url())).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut curl = curl.spawn().expect("curl starts");
+    let written = curl.stdin.take().map(|mut pipe| pipe.write_all(body.to_string().as_bytes()));
+    assert!(written.is_some_and(|written| written.is_ok()), "curl takes the body");
+    let output = curl.wait_with_output().expect("curl ends");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let (json, status) = said.rsplit_once('\n').expect("a body and a status");
     (status.to_string(), serde_json::from_str(json).unwrap_or_default())

@@ -4,7 +4,7 @@ mod common;
 
 use common::{answered, fixture, fixtures, negotiator, session, transport};
 use ginnel_sdp::Session;
-use ginnel_sdp::attribute::{BundleOnly, Candidate, Direction, Mid, SctpInit};
+use ginnel_sdp::attribute::{BundleOnly, Candidate, Direction, IcePwd, IceUfrag, Mid, SctpInit};
 use ginnel_sdp::jsep::{DtlsRole, MediaKind, Negotiated, Rejection, SdpType, uri};
 
 #[test]
@@ -223,6 +223,26 @@ fn every_answer_can_be_read_and_has_the_shape_of_its_offer() {
             assert_eq!(was_rejected, answered.line().port == 0, "{name}: nothing is rejected by us");
         }
     }
+}
+
+/// aiortc refuses an answer in which a bundled section has no credentials; candidates stand once.
+#[test]
+fn answers_repeat_the_credentials_in_every_bundled_section() {
+    let mut bundles = 0;
+    for (name, text) in fixtures().into_iter().filter(|(name, _)| name.contains("offer")) {
+        let (_, answer) = answered(&Session::parse(&text).unwrap());
+        let accepted: Vec<_> = answer.media().iter().filter(|media| media.line().port != 0).collect();
+        bundles += usize::from(accepted.len() > 1);
+        let credentials: Vec<_> =
+            accepted.iter().map(|m| (m.get::<IceUfrag<'_>>(), m.get::<IcePwd<'_>>())).collect();
+        assert!(
+            credentials.iter().all(|both| both.0.is_some() && *both == credentials[0]),
+            "{name}: {answer}"
+        );
+        let with_candidates = accepted.iter().filter(|media| media.has::<Candidate<'_>>()).count();
+        assert!(with_candidates <= 1, "{name}: {answer}");
+    }
+    assert!(bundles >= 4, "only {bundles} offers had a bundle");
 }
 
 /// Both sides of the exchange come to the same: what one sends the other receives, under the same numbers.

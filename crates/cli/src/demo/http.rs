@@ -19,7 +19,10 @@ use std::{
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Query, Request, State},
+    extract::{
+        DefaultBodyLimit, Query, Request, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -55,6 +58,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         router = router.route(asset.path, get(move || async { asset_response(asset) }));
     }
     router
+        .method_not_allowed_fallback(|| async {
+            error(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this address takes another method: see the program's README",
+            )
+        })
         .fallback(|| async { error(StatusCode::NOT_FOUND, "there is no such page: the demo is at /") })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(own_page_only))
@@ -113,10 +122,10 @@ struct Offer {
     kind: String,
 }
 
-async fn offer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    let offer: Offer = match parse(&body) {
+async fn offer(State(shared): State<Arc<Shared>>, body: Result<Bytes, BytesRejection>) -> Response {
+    let offer: Offer = match parse(body) {
         Ok(offer) => offer,
-        Err(why) => return error(StatusCode::BAD_REQUEST, &why),
+        Err((status, why)) => return error(status, &why),
     };
     if offer.kind != "offer" {
         return error(
@@ -140,10 +149,10 @@ struct TrickledCandidate {
     mid: Option<String>,
 }
 
-async fn candidate(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    let sent: TrickledCandidate = match parse(&body) {
+async fn candidate(State(shared): State<Arc<Shared>>, body: Result<Bytes, BytesRejection>) -> Response {
+    let sent: TrickledCandidate = match parse(body) {
         Ok(sent) => sent,
-        Err(why) => return error(StatusCode::BAD_REQUEST, &why),
+        Err((status, why)) => return error(status, &why),
     };
     let candidate = Candidate { line: sent.candidate.unwrap_or_default(), mid: sent.mid };
     match shared.sessions.candidate(&sent.session, candidate).await {
@@ -157,10 +166,10 @@ struct Hangup {
     session: String,
 }
 
-async fn hangup(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    let sent: Hangup = match parse(&body) {
+async fn hangup(State(shared): State<Arc<Shared>>, body: Result<Bytes, BytesRejection>) -> Response {
+    let sent: Hangup = match parse(body) {
         Ok(sent) => sent,
-        Err(why) => return error(StatusCode::BAD_REQUEST, &why),
+        Err((status, why)) => return error(status, &why),
     };
     match shared.sessions.hangup(&sent.session).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
@@ -173,13 +182,26 @@ struct Filter {
     session: Option<String>,
 }
 
-async fn stats(State(shared): State<Arc<Shared>>, Query(filter): Query<Filter>) -> Json<Value> {
-    Json(json!({ "peers": shared.sessions.stats(filter.session.as_deref()) }))
+async fn stats(State(shared): State<Arc<Shared>>, filter: Result<Query<Filter>, QueryRejection>) -> Response {
+    let only = match filter {
+        Ok(Query(filter)) => filter.session,
+        Err(refused) => return error(refused.status(), &refused.body_text()),
+    };
+    let mut peers = shared.sessions.stats(only.as_deref());
+    if only.is_none() {
+        // Who knows a session's name can end it: it is told to those who know it.
+        peers.iter_mut().filter_map(Value::as_object_mut).for_each(|peer| drop(peer.remove("session")));
+    }
+    Json(json!({ "peers": peers })).into_response()
 }
 
 /// JSON whatever its content type: `navigator.sendBeacon` sends plain text.
-fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body).map_err(|e| format!("the body is not the JSON that belongs here: {e}"))
+fn parse<T: serde::de::DeserializeOwned>(
+    body: Result<Bytes, BytesRejection>,
+) -> Result<T, (StatusCode, String)> {
+    let body = body.map_err(|refused| (refused.status(), refused.body_text()))?;
+    serde_json::from_slice(&body)
+        .map_err(|e| (StatusCode::BAD_REQUEST, format!("the body is not the JSON that belongs here: {e}")))
 }
 
 fn refuse(refusal: &Refusal) -> Response {
