@@ -130,11 +130,7 @@ impl<'o> Connection<'o> {
         let addresses = host::addresses()?;
         self.driver.with(|peer, now| {
             peer.open_channel(now, ChannelConfig::new("echo")).map_err(|e| e.to_string())?;
-            for ip in addresses {
-                // One that cannot be a candidate leaves the others; with none at all ICE says so.
-                let _ = peer.add_local_ip(now, ip);
-            }
-            peer.end_of_local_ips(now);
+            peer.gather(now, addresses);
             Ok::<(), String>(())
         })?;
         self.drive_until(|watcher| watcher.gathered).await?;

@@ -55,7 +55,7 @@ struct Watcher {
 }
 
 impl App<EchoPeer> for Watcher {
-    fn event(&mut self, now: Instant, echo: &mut EchoPeer, event: Event) {
+    fn event(&mut self, _: Instant, echo: &mut EchoPeer, event: Event) {
         match &event {
             Event::GatheringComplete => {
                 self.gathered = true;
@@ -65,13 +65,13 @@ impl App<EchoPeer> for Watcher {
             _ => {}
         }
         self.status.note(&event);
-        self.publish(now, echo);
+        self.publish(echo);
     }
 }
 
 impl Watcher {
-    fn publish(&self, now: Instant, echo: &EchoPeer) {
-        *lock(&self.shared) = self.status.json(now, echo);
+    fn publish(&self, echo: &EchoPeer) {
+        *lock(&self.shared) = self.status.json(echo);
     }
 }
 
@@ -122,9 +122,9 @@ impl Task {
                     Some(Command::Candidate(candidate)) => self.add_candidate(&candidate),
                     Some(Command::Hangup(reply)) => {
                         hangups.push(reply);
-                        self.driver.with(EchoPeer::close_at);
+                        self.driver.with(EchoPeer::close);
                     }
-                    None => self.driver.with(EchoPeer::close_at),
+                    None => self.driver.with(EchoPeer::close),
                 },
                 () = news.notified() => self.act(),
                 _ = tick.tick() => self.publish(),
@@ -141,11 +141,7 @@ impl Task {
         self.driver.with(|echo, now| {
             echo.command(now, |peer| {
                 peer.set_remote(now, SdpType::Offer, &offer).map_err(|e| e.to_string())?;
-                for ip in addresses {
-                    // One that cannot be a candidate leaves the others; with none at all ICE says so.
-                    let _ = peer.add_local_ip(now, ip);
-                }
-                peer.end_of_local_ips(now);
+                peer.gather(now, addresses);
                 Ok(())
             })
         })
@@ -158,7 +154,7 @@ impl Task {
         }
         if self.driver.machine().peer().state() == ConnectionState::Failed {
             // The page would have to offer a restart; it starts anew instead.
-            self.driver.with(EchoPeer::close_at);
+            self.driver.with(EchoPeer::close);
         }
     }
 
@@ -175,9 +171,8 @@ impl Task {
         });
     }
 
-    fn publish(&mut self) {
-        let watcher = &self.watcher;
-        self.driver.with(|echo, now| watcher.publish(now, echo));
+    fn publish(&self) {
+        self.watcher.publish(self.driver.machine());
     }
 
     fn reply(&mut self, answer: Result<String, String>) {
@@ -197,11 +192,4 @@ fn answer(peer: &mut Peer, now: Instant) -> Result<String, String> {
     Err("nothing in the offer can be accepted: it needs data channels, or audio or video with a codec known here and \
          rtcp-mux"
         .to_string())
-}
-
-impl EchoPeer {
-    /// [`EchoPeer::close`] in the order of arguments that a driver's command has.
-    fn close_at(&mut self, now: Instant) {
-        self.close(now);
-    }
 }

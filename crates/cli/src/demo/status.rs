@@ -37,7 +37,7 @@ impl Status {
         }
     }
 
-    pub(super) fn json(&self, _now: Instant, echo: &EchoPeer) -> Value {
+    pub(super) fn json(&self, echo: &EchoPeer) -> Value {
         let peer = echo.peer();
         let (stats, media) = (peer.stats(), echo.media());
         json!({
