@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod attribute;
+pub mod auth;
 pub mod client;
 mod fingerprint;
 #[doc(hidden)]
