@@ -1,38 +1,13 @@
 //! What is allocated: nothing where nothing is kept. The SCTP library allocates for each packet and chunk; how much is
 //! bounded here, so that it cannot grow unseen.
-#![allow(unsafe_code, reason = "a global allocator that counts needs it")]
 mod common;
 
 use common::{Link, Pair, ms, sealed};
+use ginnel_alloc_counter::{Counting, allocations, assert_installed};
 use ginnel_core::{Buffer, Packet};
 use ginnel_datachannel::{ChannelConfig, MessageKind, SendError};
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
-
-thread_local!(static COUNT: Cell<usize> = const { Cell::new(0) });
-struct Counting;
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn counted(work: impl FnOnce()) -> usize {
-    let before = COUNT.with(Cell::get);
-    work();
-    COUNT.with(Cell::get) - before
-}
 
 #[test]
 fn asking_and_refusing_allocate_nothing() {
@@ -45,7 +20,8 @@ fn asking_and_refusing_allocate_nothing() {
     let mut buffer = vec![0; 2048];
     buffer[640..640 + foreign.len()].copy_from_slice(&foreign);
     let [a, b] = &mut pair.ends;
-    let n = counted(|| {
+    assert_installed();
+    let (n, ()) = allocations(|| {
         for _ in 0..100 {
             assert_eq!(a.send_message(now, id, MessageKind::Binary, &[0; 60_000]), Err(SendError::Full));
             assert!(a.poll_event().is_none() && a.buffered_amount(id) > 0);
@@ -85,7 +61,7 @@ fn a_message_of_one_packet_costs_a_bounded_number() {
         }
     };
     exchange(1000);
-    let n = counted(|| exchange(1000));
+    let (n, ()) = allocations(|| exchange(1000));
     // Measured: see the README. Both ends together, acknowledgements included.
     println!("{} allocations for each message of 1,000 octets", n as f64 / 1000.0);
     assert!(n < 40 * 1000, "{n} for 1,000 messages");

@@ -1,45 +1,16 @@
 //! Allocations counted: none for a packet of media, none for DTLS beyond what the library makes.
-#![allow(unsafe_code, reason = "a global allocator is unsafe to implement; this one only counts")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
+use ginnel_alloc_counter::{Counting, allocations, assert_installed};
 use ginnel_core::{Buffer, Packet};
 use ginnel_dtls_srtp::demux;
 use ginnel_dtls_srtp::srtp::{Config, MasterKey, Profile, Receiver, Sender};
 
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-struct Counting;
-// SAFETY: every call is passed on to the system's allocator, unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(at, layout) }
-    }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = COUNT.with(Cell::get);
-    work();
-    COUNT.with(Cell::get) - before
-}
-
 #[test]
 fn media_allocates_nothing() {
+    assert_installed();
     for profile in Profile::ALL {
         let key =
             MasterKey::new(profile, &[1; 32][..profile.key_len()], &[2; 14][..profile.salt_len()]).unwrap();
@@ -63,7 +34,7 @@ fn media_allocates_nothing() {
             receiver.unprotect_rtcp(&mut packet).unwrap();
         };
         round(0);
-        assert_eq!(allocations(|| (1..1_000).for_each(round)), 0, "{profile:?}");
+        assert_eq!(allocations(|| (1..1_000).for_each(round)).0, 0, "{profile:?}");
     }
 }
 
@@ -100,8 +71,8 @@ fn application_data_allocates_only_in_the_library() {
         for round in 0..300 {
             let mut packet = Packet::empty(&mut buf);
             packet.append(&[7; 1_000]).unwrap();
-            let sent = allocations(|| client.send(now, &mut packet).unwrap());
-            let received =
+            let (sent, ()) = allocations(|| client.send(now, &mut packet).unwrap());
+            let (received, ()) =
                 allocations(|| assert_eq!(server.handle_input(now, &mut packet), Handled::Data(())));
             if round >= 100 {
                 sending += sent;
@@ -151,14 +122,14 @@ fn bare(
     let mut record = vec![0; 4096];
     for round in 0..300 {
         let mut len = 0;
-        let sent = allocations(|| {
+        let (sent, ()) = allocations(|| {
             client.send_application_data(&[7; 1_000]).unwrap();
             while let Output::Packet(datagram) = client.poll_output(&mut scratch) {
                 len = datagram.len();
                 record[..len].copy_from_slice(datagram);
             }
         });
-        let received = allocations(|| {
+        let (received, ()) = allocations(|| {
             server.handle_timeout(now).unwrap();
             while !matches!(server.poll_output(&mut scratch), Output::Timeout(_)) {}
             server.handle_packet(&record[..len]).unwrap();

@@ -1,57 +1,17 @@
 //! The steady state allocates nothing: data in and out on the selected pair, a consent check sent, answered, and its answer
-//! taken, at both ends.
-#![allow(unsafe_code, reason = "a global allocator that counts can only be written with it")]
+//! taken, at both ends. Nor does what strangers multicast.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
-
+use ginnel_alloc_counter::{Counting, allocations, assert_installed, live_octets, uncounted};
 use ginnel_core::{
     Buffer, Handled, Instant, Io, Notice, Packet, Path, Receive, Request, Seed, Transmit, settle,
 };
-use ginnel_ice::{Agent, AgentConfig, Event, Role, State};
+use ginnel_ice::{
+    Agent, AgentConfig, Event, Role, State,
+    mdns::{Config, HostName, MessageWriter, Querier},
+};
 
-struct Counting;
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-    static LIVE: Cell<i64> = const { Cell::new(0) };
-}
-// SAFETY: every call goes on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        LIVE.with(|live| live.set(live.get() + layout.size() as i64));
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        LIVE.with(|live| live.set(live.get() - layout.size() as i64));
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.dealloc(memory, layout) }
-    }
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        LIVE.with(|live| live.set(live.get() - layout.size() as i64 + size as i64));
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = COUNT.with(Cell::get);
-    work();
-    COUNT.with(Cell::get) - before
-}
-
-/// Work of the test itself, which does not count.
-fn uncounted(work: impl FnOnce()) {
-    let before = COUNT.with(Cell::get);
-    work();
-    COUNT.with(|count| count.set(before));
-}
 
 /// The driver of one end: a wire, and signalling.
 #[derive(Default)]
@@ -121,11 +81,12 @@ fn connected(ips: usize) -> (Agent, Agent, Instant) {
 
 #[test]
 fn the_steady_state_allocates_nothing() {
+    assert_installed();
     for ips in [1, 10] {
         let (mut a, mut b, mut now) = connected(ips);
         let mut buffer: Buffer = [0; 2048];
         let mut data = 0;
-        let count = allocations(|| {
+        let (count, ()) = allocations(|| {
             for _ in 0..100 {
                 let mut packet = Packet::empty(&mut buffer);
                 packet.append(b"\x80data").unwrap();
@@ -156,9 +117,9 @@ fn the_steady_state_allocates_nothing() {
 fn an_agent_is_small() {
     let (a, ..) = connected(10);
     assert_eq!(a.pairs().len(), 100);
-    let before = LIVE.with(Cell::get);
+    let before = live_octets();
     drop(a);
-    let heap = before - LIVE.with(Cell::get);
+    let heap = before - live_octets();
     // PERFORMANCE.md: at most 40 KB at 10 x 10.
     let octets = heap as usize + size_of::<Agent>();
     assert!(octets <= 40_000, "{heap} on the heap, {} in itself", size_of::<Agent>());
@@ -167,6 +128,33 @@ fn an_agent_is_small() {
 /// PERFORMANCE.md: both agents together, from nothing to nominated.
 #[test]
 fn connecting_allocates_little() {
-    let count = allocations(|| drop(connected(1)));
+    let (count, ()) = allocations(|| drop(connected(1)));
     assert!(count <= 50, "{count}");
+}
+
+#[test]
+fn multicast_dns_that_says_nothing_new_allocates_nothing() {
+    let (mut now, mut buffer, group) = (Instant::EPOCH, [0; 2048], "224.0.0.251:5353".parse().unwrap());
+    let mut querier = Querier::new(Config::default(), Seed::new([7; 32]));
+    querier.resolve(now, "1f4712db-ea17-4bcf-a596-105139dfd8bf.local").unwrap();
+    let Some(Request::Bind { ticket, .. }) = querier.poll_request() else { panic!("it asks for its socket") };
+    let (count, ()) = allocations(|| {
+        querier.handle_notice(now, Notice::Opened { ticket, result: Ok(group) });
+        for _ in 0..3 {
+            assert!(querier.poll_transmit(now, &mut Packet::empty(&mut buffer)).is_some());
+            // Somebody else's answer, as every host of the link hears all day.
+            let mut packet = Packet::empty(&mut buffer);
+            let other = HostName::parse("printer.local").unwrap();
+            let mut writer = MessageWriter::response(&mut packet).unwrap();
+            writer.address(other, [192, 0, 2, 7].into(), 120, true).unwrap();
+            let path = Path::udp(group, "192.0.2.7:5353".parse().unwrap());
+            assert_eq!(querier.handle_input(now, &mut Receive::new(path, packet)), Handled::Consumed);
+            now = querier.poll_timeout().unwrap().at;
+            if querier.stats().queries < 3 {
+                querier.handle_timeout(now);
+            }
+        }
+    });
+    assert_eq!(count, 0);
+    assert_eq!((querier.stats().queries, querier.stats().responses), (3, 3));
 }

@@ -1,48 +1,19 @@
 //! Media in and out of a whole peer allocates nothing: protected, sent over ICE, received, told apart, decrypted, routed.
-#![allow(unsafe_code, reason = "a global allocator is unsafe to implement; this one only counts")]
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 
 use common::{Pair, ms, rtcp, rtp, sends};
+use ginnel_alloc_counter::{Counting, allocations, assert_installed};
 use ginnel_core::{Buffer, Handled, Instant, Packet, Receive, Transmit};
 use ginnel_dtls_srtp::dtls::Versions;
 use ginnel_netsim::Link;
 use ginnel_peer::{Data, MediaError, MessageKind, Peer, SectionIndex};
 use ginnel_sdp::{attribute::Direction, jsep::MediaKind};
 
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-struct Counting;
-// SAFETY: every call is passed on to the system's allocator, unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(at, layout) }
-    }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn allocations<T>(work: impl FnOnce() -> T) -> (T, u64) {
-    let before = COUNT.with(Cell::get);
-    let done = work();
-    (done, COUNT.with(Cell::get) - before)
-}
 
 type Send = fn(&mut Peer, Instant, &mut Packet<'_>) -> Result<Transmit, MediaError>;
 
@@ -51,11 +22,11 @@ fn pass(pair: &mut Pair, octets: &[u8], send: Send) -> (Handled<Data>, u64) {
     let mut buf: Buffer = [0; 2048];
     let mut packet = Packet::empty(&mut buf);
     packet.append(octets).expect("it fits");
-    let (transmit, out) =
+    let (out, transmit) =
         pair.sim.with(pair.left.node, |peer, now| allocations(|| send(peer, now, &mut packet)));
     let path = transmit.expect("it is sent").path.reversed();
     let mut input = Receive::new(path, packet);
-    let (handled, into) = pair.sim.with(pair.right.node, |peer, now| {
+    let (into, handled) = pair.sim.with(pair.right.node, |peer, now| {
         allocations(|| {
             let handled = peer.handle_input(now, &mut input);
             assert!(peer.poll_event().is_none() && peer.poll_timeout().is_some());
@@ -68,6 +39,7 @@ fn pass(pair: &mut Pair, octets: &[u8], send: Send) -> (Handled<Data>, u64) {
 
 #[test]
 fn media_allocates_nothing() {
+    assert_installed();
     for versions in [Versions::Dtls12, Versions::Dtls13] {
         let mut pair = Pair::with(1, Link::new(ms(10)), |config| config.with_versions(versions));
         pair.sim.with(pair.left.node, |peer, _| {
@@ -101,7 +73,7 @@ fn a_message_allocates_what_the_libraries_do() {
     for _ in 0..100 {
         let taken = pair.sim.with(pair.left.node, |peer, now| {
             let mut buf: Buffer = [0; 2048];
-            let (datagrams, taken) = allocations(|| {
+            let (taken, datagrams) = allocations(|| {
                 peer.send_message(now, channel, MessageKind::Binary, &[7; 1_000]).expect("it is taken");
                 let mut datagrams = 0;
                 while peer.poll_transmit(now, &mut Packet::empty(&mut buf)).is_some() {

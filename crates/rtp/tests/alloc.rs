@@ -1,12 +1,8 @@
 //! Nothing is allocated for a media packet, a retransmission, feedback or a report, once their streams are known.
-#![allow(unsafe_code, reason = "a global allocator that counts is unsafe to implement")]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    time::Duration,
-};
+use std::time::Duration;
 
+use ginnel_alloc_counter::{Counting, allocations, assert_installed};
 use ginnel_core::{Instant, Packet, Seed};
 use ginnel_rtp::{
     RtpHeader,
@@ -14,25 +10,6 @@ use ginnel_rtp::{
     rtcp::{RtcpWriter, SenderInfo},
     uri,
 };
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: everything is handed to the system's allocator as it came; the counter is a thread local without a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `System` by the method above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -95,9 +72,9 @@ fn the_hot_path_allocates_nothing() {
         step(&mut forwarder, n, &mut buffer);
     }
     while forwarder.poll_event().is_some() {}
-    let before = COUNT.with(Cell::get);
-    let forwarded: u64 = (20..2020).map(|n| step(&mut forwarder, n, &mut buffer)).sum();
-    let allocated = COUNT.with(Cell::get) - before;
+    assert_installed();
+    let (allocated, forwarded) =
+        allocations(|| (20..2020).map(|n| step(&mut forwarder, n, &mut buffer)).sum::<u64>());
     assert_eq!(forwarded, 1800 + 200, "the script does what it says");
     let stats = forwarder.stats();
     assert!(

@@ -1,42 +1,18 @@
 //! Counts allocations: none for the view and for reading types, few for a session, none for writing into room.
 
-#![allow(unsafe_code, reason = "a global allocator cannot be written without it")]
-
 mod common;
 
 use common::fixture;
+use ginnel_alloc_counter::{Counting, allocations, assert_installed};
 use ginnel_sdp::attribute::{Candidate, Mid, RtpMap, Ssrc};
 use ginnel_sdp::{Session, view};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
-
-struct Counting;
-
-// SAFETY: everything is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(at, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
-    let before = COUNT.with(Cell::get);
-    let result = work();
-    (COUNT.with(Cell::get) - before, result)
-}
-
 #[test]
 fn the_view_allocates_nothing() {
+    assert_installed();
     let text = fixture("chromium-re-offer");
     let (count, names) = allocations(|| {
         view::lines(&text)

@@ -1,15 +1,8 @@
 //! Parsing, verifying, building and answering allocate nothing.
-#![allow(
-    unsafe_code,
-    reason = "a global allocator is an unsafe trait, and counting is all that this one adds"
-)]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    hint::black_box,
-};
+use std::hint::black_box;
 
+use ginnel_alloc_counter::{Counting, allocations};
 use ginnel_core::{Buffer, Handled, Instant, Packet, Path, Receive, Seed};
 use ginnel_stun::{
     BindingServer, Class, Fingerprint, Integrity, IntegrityKey, Message, MessageWriter, Method,
@@ -18,30 +11,8 @@ use ginnel_stun::{
     client::{Client, ClientConfig},
 };
 
-struct Counting;
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-// SAFETY: everything is the system allocator's; a thread-local cell that needs no destructor is counted up.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 #[global_allocator]
-static COUNTING: Counting = Counting;
-
-fn allocations_in(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
-}
+static ALLOCATOR: Counting = Counting;
 
 fn build(packet: &mut Packet<'_>, key: &IntegrityKey) {
     MessageWriter::new(packet, Class::Request, Method::BINDING, TransactionId::new(*b"transactions"))
@@ -61,7 +32,7 @@ fn path() -> Path {
 
 #[test]
 fn the_counter_counts() {
-    assert_eq!(allocations_in(|| drop(black_box(Box::new(7)))), 1);
+    ginnel_alloc_counter::assert_installed();
 }
 
 #[test]
@@ -69,7 +40,7 @@ fn building_parsing_and_verifying_allocate_nothing() {
     let key = IntegrityKey::short_term("VOkJxbRl1RmTxUk/WvJxBt").expect("ASCII");
     let mut buffer: Buffer = [0; _];
     let mut packet = Packet::empty(&mut buffer);
-    let allocations = allocations_in(|| {
+    let (allocated, ()) = allocations(|| {
         build(&mut packet, &key);
         let message = Message::parse(packet.bytes()).expect("a message");
         assert!(message.fingerprint() == Fingerprint::Ok && message.integrity(&key) == Integrity::Ok);
@@ -78,13 +49,13 @@ fn building_parsing_and_verifying_allocate_nothing() {
         assert_eq!(message.unknown_required(&[AttributeType::USERNAME]).count(), 2);
         assert_eq!(message.attributes().count(), 7);
     });
-    assert_eq!(allocations, 0);
+    assert_eq!(allocated, 0);
 }
 
 #[test]
 fn a_key_is_made_without_allocating() {
-    assert_eq!(allocations_in(|| drop(black_box(IntegrityKey::short_term("password")))), 0);
-    assert_eq!(allocations_in(|| drop(black_box(IntegrityKey::long_term("user", "realm", "pass")))), 0);
+    assert_eq!(allocations(|| drop(black_box(IntegrityKey::short_term("password")))).0, 0);
+    assert_eq!(allocations(|| drop(black_box(IntegrityKey::long_term("user", "realm", "pass")))).0, 0);
 }
 
 #[test]
@@ -100,11 +71,11 @@ fn answering_allocates_nothing() {
         packet.clear();
         packet.append(request).expect("room");
         let mut input = Receive::new(path(), packet);
-        let allocations = allocations_in(|| {
+        let (allocated, ()) = allocations(|| {
             let handled = server.handle_input(Instant::EPOCH, &mut input);
             assert_ne!(handled, Handled::Foreign);
         });
-        assert_eq!(allocations, 0);
+        assert_eq!(allocated, 0);
         packet = input.packet;
     }
     assert_eq!(
@@ -123,10 +94,10 @@ fn a_client_allocates_when_a_transaction_starts_and_not_for_what_strangers_send(
     packet.bytes_mut()[0] = 1; // a success, but without what a success must have
     packet.bytes_mut()[19] ^= 1; // of a transaction that nobody asked
     let mut input = Receive::new(path(), packet);
-    let allocations = allocations_in(|| {
+    let (allocated, ()) = allocations(|| {
         assert_eq!(client.handle_input(Instant::EPOCH, &mut input), Handled::Foreign);
         assert!(client.poll_event().is_none() && client.poll_timeout().is_some());
     });
-    assert_eq!(allocations, 0);
+    assert_eq!(allocated, 0);
     assert_eq!(client.stats().unknown_transaction, 1);
 }

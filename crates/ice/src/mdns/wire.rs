@@ -13,54 +13,6 @@
 //! The view borrows, is checked once, allocates nothing, and reads each octet a bounded number of times. The writer can only
 //! write what a querier or a responder of host names sends: questions for addresses, and addresses. Both are for the querier
 //! here and for a responder that hides our own addresses. Not here: names inside record data, which address records lack.
-//!
-//! That neither they nor the querier allocate for a message that says nothing new is counted here, in a crate of its own:
-//!
-//! ```standalone_crate
-//! use std::{alloc::{GlobalAlloc, Layout, System}, sync::atomic::{AtomicUsize, Ordering}};
-//! use ginnel_core::{Handled, Instant, Notice, Packet, Path, Receive, Request, Seed};
-//! use ginnel_ice::mdns::{Config, HostName, MessageWriter, Querier};
-//!
-//! static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-//! struct Counting;
-//! // SAFETY: the system's allocator, and a counter.
-//! unsafe impl GlobalAlloc for Counting {
-//!     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-//!         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-//!         unsafe { System.alloc(layout) }
-//!     }
-//!     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-//!         unsafe { System.dealloc(at, layout) }
-//!     }
-//! }
-//! #[global_allocator]
-//! static ALLOCATOR: Counting = Counting;
-//!
-//! let (mut now, mut buf, group) = (Instant::EPOCH, [0; 2048], "224.0.0.251:5353".parse().unwrap());
-//! let mut querier = Querier::new(Config::default(), Seed::new([7; 32]));
-//! querier.resolve(now, "1f4712db-ea17-4bcf-a596-105139dfd8bf.local").unwrap();
-//! let Some(Request::Bind { ticket, .. }) = querier.poll_request() else { panic!() };
-//!
-//! let before = ALLOCATIONS.load(Ordering::Relaxed);
-//! assert!(before > 0, "the counter counts");
-//! querier.handle_notice(now, Notice::Opened { ticket, result: Ok(group) });
-//! for _ in 0..3 {
-//!     assert!(querier.poll_transmit(now, &mut Packet::empty(&mut buf)).is_some());
-//!     // Somebody else's answer, as every host of the link hears all day.
-//!     let mut packet = Packet::empty(&mut buf);
-//!     let other = HostName::parse("printer.local").unwrap();
-//!     let mut writer = MessageWriter::response(&mut packet).unwrap();
-//!     writer.address(other, [192, 0, 2, 7].into(), 120, true).unwrap();
-//!     let path = Path::udp(group, "192.0.2.7:5353".parse().unwrap());
-//!     assert_eq!(querier.handle_input(now, &mut Receive::new(path, packet)), Handled::Consumed);
-//!     now = querier.poll_timeout().unwrap().at;
-//!     if querier.stats().queries < 3 {
-//!         querier.handle_timeout(now);
-//!     }
-//! }
-//! assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before);
-//! assert_eq!((querier.stats().queries, querier.stats().responses), (3, 3));
-//! ```
 
 use core::net::IpAddr;
 
