@@ -18,8 +18,8 @@ use crate::{
     message::{MAGIC_COOKIE, TransactionId},
 };
 
-const IPV4: u8 = 1;
-const IPV6: u8 = 2;
+pub(super) const IPV4: u8 = 1;
+pub(super) const IPV6: u8 = 2;
 
 /// The magic cookie and the transaction ID, as octets 4 to 19 of the message have them.
 pub(super) fn veil(transaction_id: TransactionId) -> [u8; 16] {

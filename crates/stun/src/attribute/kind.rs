@@ -26,20 +26,32 @@ macro_rules! kinds {
 kinds! {
     /// RFC 8489 section 14.1.
     MAPPED_ADDRESS = 0x0001, "MAPPED-ADDRESS";
+    /// RFC 3489 section 11.2.2: where to answer. Reserved since RFC 5389, as a way to reflect.
+    RESPONSE_ADDRESS = 0x0002, "RESPONSE-ADDRESS";
     /// RFC 5780 section 7.2.
     CHANGE_REQUEST = 0x0003, "CHANGE-REQUEST";
+    /// RFC 3489 section 11.2.5. Reserved since RFC 5389; RESPONSE-ORIGIN is its successor.
+    SOURCE_ADDRESS = 0x0004, "SOURCE-ADDRESS";
+    /// RFC 3489 section 11.2.3. Reserved since RFC 5389; OTHER-ADDRESS is its successor.
+    CHANGED_ADDRESS = 0x0005, "CHANGED-ADDRESS";
     /// RFC 8489 section 14.3.
     USERNAME = 0x0006, "USERNAME";
+    /// RFC 3489 section 11.2.7. Reserved since RFC 5389.
+    PASSWORD = 0x0007, "PASSWORD";
     /// RFC 8489 section 14.5.
     MESSAGE_INTEGRITY = 0x0008, "MESSAGE-INTEGRITY";
     /// RFC 8489 section 14.8.
     ERROR_CODE = 0x0009, "ERROR-CODE";
     /// RFC 8489 section 14.13.
     UNKNOWN_ATTRIBUTES = 0x000A, "UNKNOWN-ATTRIBUTES";
+    /// RFC 3489 section 11.2.11. Reserved since RFC 5389.
+    REFLECTED_FROM = 0x000B, "REFLECTED-FROM";
     /// RFC 8656 section 18.1.
     CHANNEL_NUMBER = 0x000C, "CHANNEL-NUMBER";
     /// RFC 8656 section 18.2.
     LIFETIME = 0x000D, "LIFETIME";
+    /// RFC 8656 section 18: reserved, was BANDWIDTH in drafts of RFC 5766.
+    BANDWIDTH = 0x0010, "BANDWIDTH";
     /// RFC 8656 section 18.3.
     XOR_PEER_ADDRESS = 0x0012, "XOR-PEER-ADDRESS";
     /// RFC 8656 section 18.4.
@@ -68,6 +80,8 @@ kinds! {
     USERHASH = 0x001E, "USERHASH";
     /// RFC 8489 section 14.2.
     XOR_MAPPED_ADDRESS = 0x0020, "XOR-MAPPED-ADDRESS";
+    /// RFC 8656 section 18: reserved, was TIMER-VAL in drafts of RFC 5766.
+    TIMER_VAL = 0x0021, "TIMER-VAL";
     /// RFC 8656 section 18.10.
     RESERVATION_TOKEN = 0x0022, "RESERVATION-TOKEN";
     /// RFC 8445 section 16.1.
@@ -90,12 +104,16 @@ kinds! {
     ALTERNATE_DOMAIN = 0x8003, "ALTERNATE-DOMAIN";
     /// RFC 8656 section 18.13.
     ICMP = 0x8004, "ICMP";
+    /// Not registered: XOR-MAPPED-ADDRESS as drafts of RFC 5389 had it, and some servers still send it.
+    XOR_MAPPED_ADDRESS_DRAFT = 0x8020, "XOR-MAPPED-ADDRESS (draft)";
     /// RFC 8489 section 14.14.
     SOFTWARE = 0x8022, "SOFTWARE";
     /// RFC 8489 section 14.15.
     ALTERNATE_SERVER = 0x8023, "ALTERNATE-SERVER";
     /// RFC 7982 section 3.1.
     TRANSACTION_TRANSMIT_COUNTER = 0x8025, "TRANSACTION_TRANSMIT_COUNTER";
+    /// RFC 5780 section 9.1: reserved, was CACHE-TIMEOUT in its drafts.
+    CACHE_TIMEOUT = 0x8027, "CACHE-TIMEOUT";
     /// RFC 8489 section 14.7.
     FINGERPRINT = 0x8028, "FINGERPRINT";
     /// RFC 8445 section 16.1.
@@ -106,16 +124,41 @@ kinds! {
     RESPONSE_ORIGIN = 0x802B, "RESPONSE-ORIGIN";
     /// RFC 5780 section 7.4.
     OTHER_ADDRESS = 0x802C, "OTHER-ADDRESS";
+    /// RFC 6679 section 7.2.2.
+    ECN_CHECK = 0x802D, "ECN-CHECK";
     /// RFC 7635 section 9.2.
     THIRD_PARTY_AUTHORIZATION = 0x802E, "THIRD-PARTY-AUTHORIZATION";
     /// RFC 8016 section 3.4.
     MOBILITY_TICKET = 0x8030, "MOBILITY-TICKET";
-    /// Not registered: ICE renomination, as libwebrtc sends it.
+    /// Registered to Cisco (draft-martinsen-mmusic-malice).
+    CISCO_STUN_FLOWDATA = 0xC000, "CISCO-STUN-FLOWDATA";
+    /// ICE renomination, as libwebrtc sends it (draft-thatcher-ice-renomination). The registry has another
+    /// attribute of this number, which nobody sends: ENF-FLOW-DESCRIPTION.
     NOMINATION = 0xC001, "NOMINATION";
-    /// As libwebrtc sends it.
+    /// Registered as ENF-NETWORK-STATUS.
+    ENF_NETWORK_STATUS = 0xC002, "ENF-NETWORK-STATUS";
+    /// As libwebrtc sends it. Registered as GOOG-NETWORK-INFO.
     NETWORK_COST = 0xC057, "NETWORK-COST";
+    /// Registered to Google.
+    GOOG_LAST_ICE_CHECK_RECEIVED = 0xC058, "GOOG-LAST-ICE-CHECK-RECEIVED";
+    /// Registered to Google.
+    GOOG_MISC_INFO = 0xC059, "GOOG-MISC-INFO";
+    /// Registered to Google.
+    GOOG_OBSOLETE_1 = 0xC05A, "GOOG-OBSOLETE-1";
+    /// Registered to Google.
+    GOOG_CONNECTION_ID = 0xC05B, "GOOG-CONNECTION-ID";
+    /// Registered to Google.
+    GOOG_DELTA = 0xC05C, "GOOG-DELTA";
+    /// Registered to Google.
+    GOOG_DELTA_ACK = 0xC05D, "GOOG-DELTA-ACK";
+    /// Registered to Google.
+    GOOG_DELTA_SYNC_REQ = 0xC05E, "GOOG-DELTA-SYNC-REQ";
     /// As libwebrtc sends it.
     GOOG_MESSAGE_INTEGRITY_32 = 0xC060, "GOOG-MESSAGE-INTEGRITY-32";
+    /// draft-hancke-webrtc-sped.
+    META_DTLS_IN_STUN = 0xC070, "META-DTLS-IN-STUN";
+    /// draft-hancke-webrtc-sped.
+    META_DTLS_IN_STUN_ACKNOWLEDGEMENT = 0xC071, "META-DTLS-IN-STUN-ACKNOWLEDGEMENT";
 }
 impl AttributeType {
     /// Whether a message that has it must be refused by who does not understand it (RFC 8489 section 14).

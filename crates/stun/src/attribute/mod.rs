@@ -6,20 +6,42 @@
 //! last steps of [`MessageWriter`](crate::MessageWriter), never by hand.
 
 mod address;
+mod algorithm;
 mod google;
 mod kind;
+mod rfc3489;
 mod rfc5780;
+mod rfc6062;
+mod rfc7635;
+mod rfc7982;
+mod rfc8016;
 mod rfc8445;
 mod rfc8489;
+mod rfc8656;
+mod sped;
 
+pub use algorithm::{Algorithm, PasswordAlgorithm, PasswordAlgorithms};
 pub use google::{NetworkCost, Nomination};
 pub use kind::AttributeType;
-pub use rfc5780::{ChangeRequest, OtherAddress, ResponseOrigin};
+pub use rfc3489::{
+    ChangedAddress, Password, ReflectedFrom, ResponseAddress, SourceAddress, XorMappedAddressDraft,
+};
+pub use rfc5780::{ChangeRequest, OtherAddress, Padding, ResponseOrigin, ResponsePort};
+pub use rfc6062::ConnectionId;
+pub use rfc7635::{AccessToken, SealedToken, ThirdPartyAuthorization, TokenBlock};
+pub use rfc7982::TransactionTransmitCounter;
+pub use rfc8016::MobilityTicket;
 pub use rfc8445::{IceControlled, IceControlling, Priority, UseCandidate};
 pub use rfc8489::{
     AlternateDomain, AlternateServer, ErrorCode, MappedAddress, Nonce, Realm, Software, UnknownAttributes,
     UserHash, Username, XorMappedAddress,
 };
+pub use rfc8656::{
+    AdditionalAddressFamily, AddressErrorCode, AddressFamily, ChannelNumber, Data, DontFragment, EvenPort,
+    Icmp, Lifetime, RequestedAddressFamily, RequestedTransport, ReservationToken, XorPeerAddress,
+    XorRelayedAddress,
+};
+pub use sped::{MetaDtlsInStun, MetaDtlsInStunAcknowledgement};
 
 use crate::message::TransactionId;
 
@@ -124,6 +146,50 @@ macro_rules! number_attribute {
     };
 }
 use number_attribute;
+
+/// An attribute without a value.
+macro_rules! flag_attribute {
+    ($name:ident, $kind:ident) => {
+        impl Attribute<'_> for $name {
+            const TYPE: AttributeType = AttributeType::$kind;
+            fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
+                if value.is_empty() { Ok(Self) } else { Err(Malformed::Length) }
+            }
+            fn encoded_len(&self) -> usize {
+                0
+            }
+            fn write(&self, _: &mut [u8], _: TransactionId) {}
+        }
+    };
+}
+use flag_attribute;
+
+/// An attribute that is any octets. Only their number is printed: they may be secret, and they may be many.
+macro_rules! octets_attribute {
+    ($(#[$doc:meta])* $name:ident, $kind:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub struct $name<'a>(pub &'a [u8]);
+        impl<'a> Attribute<'a> for $name<'a> {
+            const TYPE: AttributeType = AttributeType::$kind;
+            fn parse(value: &'a [u8], _: TransactionId) -> Result<Self, Malformed> {
+                Ok(Self(value))
+            }
+            fn encoded_len(&self) -> usize {
+                self.0.len()
+            }
+            fn write(&self, out: &mut [u8], _: TransactionId) {
+                out.copy_from_slice(self.0);
+            }
+        }
+        impl fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({} octets)"), self.0.len())
+            }
+        }
+    };
+}
+use octets_attribute;
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
-//! The attributes of NAT behaviour discovery (RFC 5780 section 7) that need no sockets beyond the server's own.
+//! The attributes of NAT behaviour discovery (RFC 5780 section 7).
 //!
 //! ```text
 //!  CHANGE-REQUEST   0x0003   4 octets: 29 zero bits, A (change IP), B (change port), 0
+//!  PADDING          0x0026   any octets, their number is what counts
+//!  RESPONSE-PORT    0x0027   port (16 bits), 16 zero bits
 //!  RESPONSE-ORIGIN  0x802B   an address in the plain shape
 //!  OTHER-ADDRESS    0x802C   an address in the plain shape
 //! ```
-//!
-//! Left out: RESPONSE-PORT and PADDING, which only the discovery itself uses.
 
 use core::net::SocketAddr;
 
@@ -52,3 +52,58 @@ address_attribute!(ResponseOrigin, RESPONSE_ORIGIN, |_| PLAIN);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OtherAddress(pub SocketAddr);
 address_attribute!(OtherAddress, OTHER_ADDRESS, |_| PLAIN);
+
+/// RESPONSE-PORT: to which port the answer is to go (RFC 5780 section 7.5).
+///
+/// ```
+/// use ginnel_stun::{Message, attribute::ResponsePort};
+///
+/// let request = b"\x00\x01\x00\x08\x21\x12\xa4\x42transactions\x00\x27\x00\x04\x13\x88\x00\x00";
+/// assert_eq!(Message::parse(request)?.get()?, Some(ResponsePort(5000)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ResponsePort(pub u16);
+impl Attribute<'_> for ResponsePort {
+    const TYPE: AttributeType = AttributeType::RESPONSE_PORT;
+    fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
+        // RFC 5780 section 7.5: the port, "followed by 2 bytes of padding". Some count the padding, some do not.
+        let (&[p0, p1, _, _] | &[p0, p1]) = value else { return Err(Malformed::Length) };
+        Ok(Self(u16::from_be_bytes([p0, p1])))
+    }
+    fn encoded_len(&self) -> usize {
+        4
+    }
+    fn write(&self, out: &mut [u8], _: TransactionId) {
+        let [p0, p1] = self.0.to_be_bytes();
+        out.copy_from_slice(&[p0, p1, 0, 0]);
+    }
+}
+
+/// PADDING: makes a message so long that it is cut into IP fragments (RFC 5780 section 7.6). Only its length counts:
+/// what is written is zeros.
+///
+/// ```
+/// use ginnel_stun::{Message, attribute::Padding};
+///
+/// let request = b"\x00\x01\x00\x08\x21\x12\xa4\x42transactions\x00\x26\x00\x04long";
+/// assert_eq!(Message::parse(request)?.get()?, Some(Padding { octets: 4 }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Padding {
+    /// How many octets. RFC 5780 section 7.6: as many as the MTU of the interface, rounded up to a multiple of four.
+    pub octets: u16,
+}
+impl Attribute<'_> for Padding {
+    const TYPE: AttributeType = AttributeType::PADDING;
+    fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
+        Ok(Self { octets: value.len().try_into().map_err(|_| Malformed::Length)? })
+    }
+    fn encoded_len(&self) -> usize {
+        self.octets.into()
+    }
+    fn write(&self, out: &mut [u8], _: TransactionId) {
+        out.fill(0);
+    }
+}

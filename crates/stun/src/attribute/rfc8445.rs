@@ -8,7 +8,7 @@
 //! ```
 
 use crate::{
-    attribute::{Attribute, AttributeType, Malformed, number_attribute},
+    attribute::{Attribute, AttributeType, Malformed, flag_attribute, number_attribute},
     message::TransactionId,
 };
 
@@ -30,13 +30,4 @@ number_attribute!(IceControlling, u64, ICE_CONTROLLING);
 /// USE-CANDIDATE: the controlling agent nominates the pair (RFC 8445 section 7.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UseCandidate;
-impl Attribute<'_> for UseCandidate {
-    const TYPE: AttributeType = AttributeType::USE_CANDIDATE;
-    fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
-        if value.is_empty() { Ok(Self) } else { Err(Malformed::Length) }
-    }
-    fn encoded_len(&self) -> usize {
-        0
-    }
-    fn write(&self, _: &mut [u8], _: TransactionId) {}
-}
+flag_attribute!(UseCandidate, USE_CANDIDATE);

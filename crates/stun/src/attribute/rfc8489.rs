@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Elsewhere: MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256 and FINGERPRINT, which are computed, never chosen.
-//! Left out so far: PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS, which only long-term credentials use.
+//! PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS have a file of their own.
 
 use core::net::SocketAddr;
 
@@ -76,7 +76,7 @@ macro_rules! text_attribute {
         impl<'a> Attribute<'a> for $name<'a> {
             const TYPE: AttributeType = AttributeType::$kind;
             fn parse(value: &'a [u8], _: TransactionId) -> Result<Self, Malformed> {
-                text(value).map(Self)
+                $crate::attribute::rfc8489::text(value).map(Self)
             }
             fn encoded_len(&self) -> usize {
                 self.0.len()
@@ -87,6 +87,7 @@ macro_rules! text_attribute {
         }
     };
 }
+pub(super) use text_attribute;
 text_attribute! {
     /// USERNAME: whose key made the message integrity (RFC 8489 section 14.3). In ICE: `remote:local`, the
     /// fragments of who is asked and who asks (RFC 8445 section 7.2.2).
@@ -304,7 +305,7 @@ impl<'a> Attribute<'a> for UnknownAttributes<'a> {
 }
 
 /// What receivers take of any text: up to 763 octets of UTF-8.
-fn text(value: &[u8]) -> Result<&str, Malformed> {
+pub(super) fn text(value: &[u8]) -> Result<&str, Malformed> {
     if value.len() > TEXT_READ_MAX {
         return Err(Malformed::Length);
     }

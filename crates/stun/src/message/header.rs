@@ -35,6 +35,8 @@ pub struct Method(u16);
 impl Method {
     /// Binding (RFC 8489 section 3).
     pub const BINDING: Self = Self(0x001);
+    /// Shared Secret (RFC 3489 section 11.1), reserved since RFC 5389.
+    pub const SHARED_SECRET: Self = Self(0x002);
     /// Allocate (RFC 8656 section 17).
     pub const ALLOCATE: Self = Self(0x003);
     /// Refresh (RFC 8656 section 17).
@@ -53,6 +55,8 @@ impl Method {
     pub const CONNECTION_BIND: Self = Self(0x00B);
     /// ConnectionAttempt (RFC 6062 section 6.1).
     pub const CONNECTION_ATTEMPT: Self = Self(0x00C);
+    /// GOOG-PING: libwebrtc's small connectivity check. Registered to Google.
+    pub const GOOG_PING: Self = Self(0x080);
 
     /// The method of this number; `None` if it takes more than twelve bits.
     #[must_use]
@@ -67,6 +71,7 @@ impl Method {
     const fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::BINDING => "Binding",
+            Self::SHARED_SECRET => "SharedSecret",
             Self::ALLOCATE => "Allocate",
             Self::REFRESH => "Refresh",
             Self::SEND => "Send",
@@ -76,6 +81,7 @@ impl Method {
             Self::CONNECT => "Connect",
             Self::CONNECTION_BIND => "ConnectionBind",
             Self::CONNECTION_ATTEMPT => "ConnectionAttempt",
+            Self::GOOG_PING => "GoogPing",
             _ => return None,
         })
     }
