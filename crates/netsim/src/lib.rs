@@ -7,11 +7,13 @@ extern crate alloc;
 extern crate std;
 
 mod dice;
+mod firewall;
 mod host;
 mod ip;
 mod link;
 mod log;
 mod middlebox;
+mod nat;
 mod net;
 mod node;
 mod pipe;
@@ -19,10 +21,14 @@ mod place;
 mod sim;
 pub mod toy;
 
+pub use firewall::{Firewall, PerFamily};
 pub use ip::ToIp;
 pub use link::Link;
 pub use log::{Entry, Fate, Stats};
 pub use middlebox::{Datagram, Middlebox, Open, Verdict};
+pub use nat::{
+    Filtering, Fragments, Hairpinning, Mapping, Nat, NatKind, Pooling, PortAssignment, Refresh, UnknownKind,
+};
 pub use node::Received;
 pub use place::{HostId, NetworkId, NodeId, Place};
 pub use sim::Sim;

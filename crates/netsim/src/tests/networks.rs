@@ -1,68 +1,18 @@
-//! Networks in networks: a small NAT and a firewall show that the place for them is large enough.
+//! Networks in networks: NATs, firewalls and routers where they stand.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
-use ginnel_core::Instant;
+use ginnel_core::{Instant, Seed};
 
 use super::*;
-use crate::{Datagram, Middlebox, Open, Verdict};
+use crate::{Datagram, Firewall, Middlebox, Nat, Open, PortAssignment, Refresh, Verdict};
 
-/// Endpoint-independent mapping and filtering, with hairpinning: enough to try the place.
-#[derive(Debug)]
-struct Nat {
-    external: IpAddr,
-    ports: BTreeMap<SocketAddr, u16>,
-    expiry: Duration,
-    used: BTreeMap<u16, Instant>,
-}
-impl Nat {
-    fn new(external: &str, expiry: Duration) -> Self {
-        let (ports, used) = (BTreeMap::new(), BTreeMap::new());
-        Self { external: external.parse().unwrap(), ports, expiry, used }
-    }
-}
-impl Middlebox for Nat {
-    fn outbound(&mut self, now: Instant, datagram: &mut Datagram) -> Verdict {
-        let next = 40_000 + u16::try_from(self.ports.len()).unwrap();
-        let port = *self.ports.entry(datagram.source).or_insert(next);
-        self.used.insert(port, now);
-        datagram.source = SocketAddr::new(self.external, port);
-        if datagram.destination.ip() != self.external {
-            return Verdict::Pass;
-        }
-        match self.inbound(now, datagram) {
-            Verdict::Pass => Verdict::Return,
-            other => other,
-        }
-    }
-    fn inbound(&mut self, now: Instant, datagram: &mut Datagram) -> Verdict {
-        let port = datagram.destination.port();
-        let fresh = self.used.get(&port).is_some_and(|used| now.saturating_since(*used) < self.expiry);
-        match self.ports.iter().find(|(_, external)| **external == port) {
-            Some((inside, _)) if fresh => {
-                datagram.destination = *inside;
-                Verdict::Pass
-            }
-            _ => Verdict::Drop,
-        }
-    }
-    fn attracts(&self, ip: IpAddr, _: bool) -> bool {
-        ip == self.external
-    }
-}
-
-/// Lets in what was asked for.
-#[derive(Debug, Default)]
-struct Firewall(BTreeSet<(SocketAddr, SocketAddr)>);
-impl Middlebox for Firewall {
-    fn outbound(&mut self, _: Instant, datagram: &mut Datagram) -> Verdict {
-        self.0.insert((datagram.source, datagram.destination));
-        Verdict::Pass
-    }
-    fn inbound(&mut self, _: Instant, datagram: &mut Datagram) -> Verdict {
-        if self.0.contains(&(datagram.destination, datagram.source)) { Verdict::Pass } else { Verdict::Drop }
-    }
+/// Gives out the ports from 40,000 on, in a row.
+fn nat(external: &str) -> Nat {
+    Nat::new([external], Seed::new([1; 32]))
+        .with_ports(PortAssignment::Contiguous)
+        .with_port_range(40_000..=u16::MAX)
+        .with_expiry(ms(30_000), Refresh::Outbound)
 }
 
 #[test]
@@ -93,7 +43,7 @@ fn an_open_router_routes_both_ways_and_each_segment_takes_its_time() {
 fn a_nat_translates_hairpins_and_expires() {
     let mut sim = Sim::new(1);
     let server = sim.host(["198.51.100.1"]);
-    let home = sim.network(NetworkId::CORE, Nat::new("203.0.113.1", ms(30_000)));
+    let home = sim.network(NetworkId::CORE, nat("203.0.113.1"));
     let (a, b) = (sim.host_in(home, ["192.168.0.2"]), sim.host_in(home, ["192.168.0.3"]));
     let echo = sim.add(server, Echo::new("198.51.100.1", 7));
     let ping = sim.add(a, Ping::new("192.168.0.2", addr("198.51.100.1:7"), 1, ms(0)));
@@ -115,9 +65,8 @@ fn a_nat_translates_hairpins_and_expires() {
 #[test]
 fn the_same_private_addresses_behind_two_nats_in_a_row() {
     let mut sim = Sim::new(1);
-    let carrier = sim.network(NetworkId::CORE, Nat::new("203.0.113.1", ms(30_000)));
-    let homes =
-        ["100.64.0.1", "100.64.0.2"].map(|external| sim.network(carrier, Nat::new(external, ms(30_000))));
+    let carrier = sim.network(NetworkId::CORE, nat("203.0.113.1"));
+    let homes = ["100.64.0.1", "100.64.0.2"].map(|external| sim.network(carrier, nat(external)));
     let server = sim.host(["198.51.100.1"]);
     sim.add(server, Echo::new("198.51.100.1", 7));
     let pings = homes.map(|home| {
@@ -138,8 +87,7 @@ fn the_same_private_addresses_behind_two_nats_in_a_row() {
 #[test]
 fn a_hole_that_opens_while_a_datagram_is_on_its_way_lets_it_in() {
     let mut sim = Sim::new(1);
-    let (left, right) =
-        (sim.network(NetworkId::CORE, Firewall::default()), sim.network(NetworkId::CORE, Open));
+    let (left, right) = (sim.network(NetworkId::CORE, Firewall::new()), sim.network(NetworkId::CORE, Open));
     let (a, b) = (sim.host_in(left, ["192.0.2.1"]), sim.host_in(right, ["192.0.2.2"]));
     sim.set_link(left, right, Link::new(ms(50)));
     let ping = sim.add(a, Ping::new("192.0.2.1", addr("192.0.2.2:7"), 0, ms(0)));
