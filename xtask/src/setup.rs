@@ -1,4 +1,4 @@
-//! Installs what the tests need: browsers, node and its packages, the tools of network namespaces.
+//! Installs what the tests need: browsers, coturn, node and its packages, the tools of network namespaces.
 //!
 //! Only on Debian and only as root; elsewhere it says what is missing and how to get it, and the tests skip those
 //! peers. Under CI a peer that cannot be installed is a failure.
@@ -13,6 +13,7 @@ const NEEDS: &[(&str, &str)] = &[
     ("kill", "procps"),
     ("curl", "curl"),
     ("python3", "python3"),
+    ("turnserver", "coturn"),
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/firefox-esr", "firefox-esr"),
     ("node", "nodejs"),
@@ -56,10 +57,43 @@ fn install(missing: &[&str]) -> Result<(), Failure> {
     let mut command = vec!["apt-get", "install", "-y", "-qq", "--no-install-recommends"];
     command.extend(missing);
     let outcome = Step::new("apt-get update", &["apt-get", "update", "-qq"]).run().and_then(|_| {
+        let _quiet = NoServices::begin();
         let step = Step::new("apt-get install", &command);
         step.env("DEBIAN_FRONTEND", "noninteractive").run()
     });
+    if missing.contains(&"coturn") && on_path("systemctl") {
+        // Installed for the tests, which start their own: it must not come up at the next boot either.
+        let _ = output_of(&["systemctl", "disable", "coturn"]);
+    }
     unless_in_ci(outcome, "tests against those peers are skipped")
+}
+
+/// While it lives, Debian's packages start no services: the maintainers' scripts ask a program before they do. Where there
+/// is one already, as in containers, it is left to say what it says.
+struct NoServices {
+    asked: Option<&'static str>,
+}
+
+impl NoServices {
+    fn begin() -> Self {
+        let path = "/usr/sbin/policy-rc.d";
+        // 101: not allowed. It says so for as long as this process lives, should that end before the file is removed.
+        let script = format!("#!/bin/sh\nkill -0 {} 2>/dev/null && exit 101\nexit 0\n", std::process::id());
+        let written = std::fs::File::create_new(path)
+            .and_then(|mut file| std::io::Write::write_all(&mut file, script.as_bytes()));
+        if written.is_ok() {
+            let _ = output_of(&["chmod", "755", path]);
+        }
+        Self { asked: written.is_ok().then_some(path) }
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(path) = self.asked {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 /// `npm ci` when the lock file is newer than what is there.

@@ -2,10 +2,16 @@
 #![forbid(unsafe_code)]
 
 mod browser;
+mod coturn;
+mod daemon;
+mod internet;
 mod namespace;
 mod program;
 
 pub use browser::{Browser, Scenario, Screenshot};
+pub use coturn::Coturn;
+pub use daemon::Daemon;
+pub use internet::{Gateway, Internet, Site};
 pub use namespace::Namespace;
 pub use program::{Demo, Program};
 

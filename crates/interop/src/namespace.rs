@@ -1,60 +1,117 @@
-//! A network namespace: one machine with one LAN interface, and nothing behind it.
+//! A network namespace: a machine of a test's own, for as long as the test runs.
 //!
-//! The veth pair has both ends inside: a browser gathers only on an interface that is up, has an address and leads
-//! somewhere, and mDNS needs one that can do multicast.
+//! [`Namespace::new`] is one machine with one LAN interface, and nothing behind it: the veth pair has both ends inside,
+//! since a browser gathers only on an interface that is up, has an address and leads somewhere, and mDNS needs one that can
+//! do multicast. [`Namespace::empty`] has loopback alone; the networks of [`Internet`](crate::Internet) are made of these.
 
 use std::{
-    process::{Command, Output},
-    sync::atomic::{AtomicU32, Ordering},
+    fs::File,
+    io::Write as _,
+    os::fd::AsFd as _,
+    panic::resume_unwind,
+    process::{Command, Output, Stdio},
+    sync::{
+        Once,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
-/// A namespace that is removed when dropped.
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// A namespace that is removed when dropped, and by a later run if this one is killed.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
 }
 
+/// What the names of all of them begin with; then comes the id of the process that made it.
+const PREFIX: &str = "ginnel-";
+
 impl Namespace {
-    /// Makes one, or says why it cannot be made (not root, no `ip`).
+    /// One with a LAN interface, or why it cannot be made (not root, no `ip`).
     ///
     /// # Errors
     /// A sentence.
     pub fn new() -> Result<Self, String> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("ginnel-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        ip(&["netns", "add", &name])?;
-        let made = Self { name };
-        let commands: [&[&str]; 8] = [
-            &["link", "set", "lo", "up"],
-            &["link", "add", "lan0", "type", "veth", "peer", "name", "lan1"],
-            &["address", "add", "10.99.0.1/24", "dev", "lan0"],
-            // Without nodad the address is tentative for a second or two, and a browser that starts then misses it.
-            &["address", "add", "fd99::1/64", "dev", "lan0", "nodad"],
-            &["link", "set", "lan0", "up"],
-            &["link", "set", "lan1", "up"],
-            &["route", "add", "default", "via", "10.99.0.2"],
-            &["-6", "route", "add", "default", "via", "fd99::2"],
-        ];
-        for words in commands {
-            ip(&[&["-n", &made.name], words].concat())?;
-        }
+        let made = Self::empty()?;
+        // Without nodad the address is tentative for a second or two, and a browser that starts then misses it.
+        made.ip("link add lan0 type veth peer name lan1
+                 address add 10.99.0.1/24 dev lan0
+                 address add fd99::1/64 dev lan0 nodad
+                 link set lan0 up
+                 link set lan1 up
+                 route add default via 10.99.0.2
+                 -6 route add default via fd99::2")?;
         Ok(made)
     }
 
-    /// Loses `percent` of all UDP datagrams inside, from now on, by a rule of the kernel's packet filter.
+    /// One with loopback alone, or why it cannot be made (not root, no `ip`).
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn empty() -> Result<Self, String> {
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(sweep);
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{PREFIX}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        ip(&["netns", "add", &name])?;
+        let made = Self { name };
+        made.ip("link set lo up")?;
+        Ok(made)
+    }
+
+    /// Its name, for `ip netns`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Commands of `ip`, one a line, inside.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn ip(&self, lines: &str) -> Result<(), String> {
+        for line in lines.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            ip(&[&["-n", &self.name], &words[..]].concat())?;
+        }
+        Ok(())
+    }
+
+    /// Rules of the kernel's packet filter, as `nft -f` reads them.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn nft(&self, rules: &str) -> Result<(), String> {
+        let mut nft = self.command("nft");
+        nft.args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut nft = nft.spawn().map_err(|e| format!("nft: {e}"))?;
+        let written = nft.stdin.take().map(|mut pipe| pipe.write_all(rules.as_bytes()));
+        let output = nft.wait_with_output().map_err(|e| format!("nft: {e}"))?;
+        if output.status.success() && written.is_some_and(|written| written.is_ok()) {
+            return Ok(());
+        }
+        Err(format!("nft: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    }
+
+    /// Loses `percent` of all UDP datagrams inside, from now on.
     ///
     /// # Errors
     /// A sentence.
     pub fn lose(&self, percent: u8) -> Result<(), String> {
-        let rule = format!(
+        self.nft(&format!(
             "table inet loss {{\n chain input {{\n type filter hook input priority 0\n \
              meta l4proto udp numgen random mod 100 < {percent} counter drop\n }}\n }}\n"
-        );
-        let output = self.command("nft").arg(rule).output().map_err(|e| format!("nft: {e}"))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(format!("nft: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        ))
+    }
+
+    /// Passes on what comes for other machines: makes a router of it.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn forward(&self) -> Result<(), String> {
+        self.enter(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1"))
+            .map_err(|e| format!("no forwarding in a namespace: {e}"))
     }
 
     /// A command that will run inside.
@@ -64,11 +121,50 @@ impl Namespace {
         command.args(["netns", "exec", &self.name]).arg(program);
         command
     }
+
+    /// Runs `work` on a thread that is inside: sockets that it opens belong there, and stay there when they leave it.
+    /// A panic of it is the caller's.
+    ///
+    /// # Panics
+    /// If the thread cannot move there.
+    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let door = File::open(format!("/run/netns/{}", self.name)).expect("the namespace is there");
+        let work = || {
+            move_into_link_name_space(door.as_fd(), Some(LinkNameSpaceType::Network))
+                .expect("the thread may move into the namespace");
+            work()
+        };
+        // The name of a test's thread is the test's: what it says is reported under that.
+        let thread = std::thread::current();
+        let named = std::thread::Builder::new().name(thread.name().unwrap_or_default().to_string());
+        std::thread::scope(|scope| {
+            let inside = named.spawn_scoped(scope, work).expect("a thread can be had");
+            inside.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
+    }
 }
 
 impl Drop for Namespace {
     fn drop(&mut self) {
         let _ = ip(&["netns", "delete", &self.name]);
+    }
+}
+
+/// Removes what earlier runs left because they were killed, with the programs in there.
+fn sweep() {
+    let Ok(list) = std::fs::read_dir("/run/netns") else { return };
+    for name in list.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+        let owner = rest.split('-').next().and_then(|id| id.parse::<u32>().ok());
+        if owner.is_none_or(|id| std::path::Path::new(&format!("/proc/{id}")).exists()) {
+            continue;
+        }
+        let orphans = Command::new("ip").args(["netns", "pids", &name]).output();
+        let orphans = orphans.map(|output| output.stdout).unwrap_or_default();
+        for id in String::from_utf8_lossy(&orphans).split_whitespace() {
+            let _ = Command::new("kill").args(["-KILL", id]).stderr(Stdio::null()).status();
+        }
+        let _ = ip(&["netns", "delete", &name]);
     }
 }
 

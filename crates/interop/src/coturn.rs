@@ -1,0 +1,111 @@
+//! coturn: the STUN and TURN server that most people run, and the tools that come with it.
+
+use std::{
+    collections::BTreeSet,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use crate::{Daemon, Namespace};
+
+/// A running `turnserver` with a configuration of the test's own; ended when dropped.
+#[derive(Debug)]
+pub struct Coturn {
+    daemon: Daemon,
+    _scratch: Scratch,
+    certificate: String,
+}
+
+impl Coturn {
+    /// For UDP and TCP. RFC 5780's other port is the one above it.
+    pub const PORT: u16 = 3478;
+    /// For TLS and DTLS.
+    pub const TLS_PORT: u16 = 5349;
+    /// The name in its certificate.
+    pub const NAME: &str = "turn.test";
+
+    /// Why it cannot be used on this machine, if it cannot.
+    #[must_use]
+    pub fn missing() -> Option<String> {
+        let program = "/usr/bin/turnserver";
+        let why = format!("{program} is not installed (as root on Debian, `cargo xtask test` installs it)");
+        (!Path::new(program).exists()).then_some(why)
+    }
+
+    /// Starts it on these addresses and waits until it listens. `more` are further options.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start(namespace: &Namespace, ips: &[IpAddr], more: &[&str]) -> Self {
+        let scratch = Scratch::new();
+        let certificate = certify(&scratch);
+        let mut command = namespace.command("turnserver");
+        // Nothing of the machine: no configuration, database, log or process file but its own.
+        command.args(["-n", "-v", "--no-cli", "--simple-log", "--log-file", "stdout"]).args(more);
+        for (option, file) in
+            [("--userdb", "db"), ("--pidfile", "pid"), ("--cert", "cert.pem"), ("--pkey", "key.pem")]
+        {
+            command.arg(option).arg(scratch.0.join(file));
+        }
+        let mut awaited = BTreeSet::new();
+        for ip in ips {
+            command.arg("--listening-ip").arg(ip.to_string());
+            for (what, port) in [("UDP", Self::PORT), ("TCP", Self::PORT), ("TCP", Self::TLS_PORT)] {
+                let at = std::net::SocketAddr::new(*ip, port);
+                awaited.insert(format!("{what} {at}"));
+            }
+        }
+        let daemon = Daemon::start(command, |line| {
+            awaited.retain(|listener| {
+                let (what, at) = listener.split_once(' ').unwrap_or_default();
+                !(line.contains(what) && line.contains("listener opened on") && line.ends_with(at))
+            });
+            awaited.is_empty()
+        });
+        Self { daemon, _scratch: scratch, certificate }
+    }
+
+    /// Its certificate, which it signed itself, in PEM.
+    #[must_use]
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// What it has printed so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.daemon.said()
+    }
+}
+
+/// A certificate for [`Coturn::NAME`], and its key.
+fn certify(scratch: &Scratch) -> String {
+    let made = rcgen::generate_simple_self_signed([Coturn::NAME.to_string()]).expect("a certificate");
+    let certificate = made.cert.pem();
+    std::fs::write(scratch.0.join("cert.pem"), &certificate).expect("a file in the scratch folder");
+    std::fs::write(scratch.0.join("key.pem"), made.signing_key.serialize_pem())
+        .expect("a file in the scratch folder");
+    certificate
+}
+
+/// A folder that is removed when dropped.
+#[derive(Debug)]
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("ginnel-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&dir).expect("a scratch folder");
+        Self(dir)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
