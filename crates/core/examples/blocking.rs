@@ -34,12 +34,7 @@ impl<E, F: FnMut(E)> Io<E> for Udp<'_, F> {
     }
 
     fn request(&mut self, request: Request) -> Option<Notice> {
-        match request {
-            Request::Bind { ticket, .. } | Request::Connect { ticket, .. } => {
-                Some(Notice::Opened { ticket, result: Err(Refused::Unsupported) })
-            }
-            Request::Release { .. } => None,
-        }
+        request.refuse(Refused::Unsupported)
     }
 
     fn event(&mut self, event: E) {

@@ -15,12 +15,7 @@ use crate::{Buffer, Handled, Instant, Machine, Notice, Packet, Receive, Request,
 ///         self.0.push((transmit, packet.bytes().to_vec()));
 ///     }
 ///     fn request(&mut self, request: Request) -> Option<Notice> {
-///         match request {
-///             Request::Bind { ticket, .. } | Request::Connect { ticket, .. } => {
-///                 Some(Notice::Opened { ticket, result: Err(Refused::Unsupported) })
-///             }
-///             Request::Release { .. } => None,
-///         }
+///         request.refuse(Refused::Unsupported)
 ///     }
 ///     fn event(&mut self, event: E) {
 ///         println!("{event:?}");

@@ -7,6 +7,8 @@ mod drive;
 #[cfg(feature = "std")]
 mod epoch;
 mod framing;
+mod host;
+mod icmp;
 mod machine;
 mod packet;
 mod path;
@@ -19,6 +21,8 @@ pub use drive::{Io, receive, settle};
 #[cfg(feature = "std")]
 pub use epoch::Epoch;
 pub use framing::{Frame, Framing};
+pub use host::{Alpn, HostName, HostNameError};
+pub use icmp::{IcmpError, IcmpVersion};
 pub use machine::Machine;
 pub use packet::{ANSWER, Buffer, HEADROOM, NoRoom, Packet};
 pub use path::{Ecn, Path, Transmit, Transport};

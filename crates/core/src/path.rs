@@ -8,6 +8,7 @@ use core::{fmt, net::SocketAddr};
 /// use ginnel_core::Transport;
 ///
 /// assert_eq!(Transport::Udp.to_string(), "udp");
+/// assert!(Transport::Tls.is_stream() && !Transport::Dtls.is_stream());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
@@ -17,6 +18,23 @@ pub enum Transport {
     Tcp,
     /// The same inside TLS, which is the driver's business.
     Tls,
+    /// Datagrams inside DTLS, which is the driver's business (RFC 7350 for STUN and TURN). WebRTC's own DTLS is another:
+    /// it is a session above a path, and its path is `Udp`.
+    Dtls,
+}
+
+impl Transport {
+    /// Whether messages arrive in order and once, or the path is lost: so nothing is sent twice (RFC 8489 section 6.2.2).
+    ///
+    /// ```
+    /// # use ginnel_core::Transport;
+    /// assert!(Transport::Tcp.is_stream());
+    /// assert!(!Transport::Udp.is_stream());
+    /// ```
+    #[must_use]
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls)
+    }
 }
 
 /// In lower case, as SDP and URIs write it.
@@ -26,6 +44,7 @@ impl fmt::Display for Transport {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
             Self::Tls => "tls",
+            Self::Dtls => "dtls",
         })
     }
 }
@@ -53,6 +72,19 @@ pub struct Path {
 }
 
 impl Path {
+    /// A path of any kind.
+    ///
+    /// ```
+    /// # use ginnel_core::{Path, Transport};
+    /// let path = Path::new(Transport::Tcp, "10.0.0.1:5000".parse()?, "192.0.2.1:3478".parse()?);
+    /// assert_eq!(path.to_string(), "tcp 10.0.0.1:5000 -> 192.0.2.1:3478");
+    /// # Ok::<(), core::net::AddrParseError>(())
+    /// ```
+    #[must_use]
+    pub const fn new(transport: Transport, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { transport, local, remote }
+    }
+
     /// A path of datagrams.
     ///
     /// ```

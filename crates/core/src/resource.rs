@@ -1,4 +1,8 @@
 //! What a machine asks of its driver, and what it is told: sockets and streams.
+//!
+//! What is open is named as paths name it, by transport and addresses, and not by a handle: a machine has the path of a
+//! packet at hand, and streams that were accepted have no ticket. The transport belongs to the name, since one address may
+//! be bound for datagrams and listened on for streams at once, as STUN servers do.
 
 use core::{
     error::Error,
@@ -6,7 +10,7 @@ use core::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::{Framing, Transport};
+use crate::{Alpn, Framing, HostName, IcmpError, Path, Transport};
 
 /// Pairs a request with its outcome.
 ///
@@ -71,21 +75,26 @@ pub enum Port {
 /// What it asks of the *application* (credentials, policy) is an event with a ticket and an answering call.
 ///
 /// ```
-/// use ginnel_core::{Notice, Port, Refused, Request, Ticket};
+/// use ginnel_core::{Alpn, Framing, Notice, Refused, Request, Ticket, Transport};
 ///
-/// /// What a driver with a single socket says.
-/// fn answer(request: Request) -> Option<Notice> {
-///     match request {
-///         Request::Bind { ticket, .. } | Request::Connect { ticket, .. } => {
-///             Some(Notice::Opened { ticket, result: Err(Refused::Unsupported) })
-///         }
-///         Request::Release { .. } => None,
-///     }
-/// }
-/// let request = Request::Bind { ticket: Ticket(1), ip: [10, 0, 0, 1].into(), port: Port::Any };
-/// assert!(answer(request).is_some());
+/// let request = Request::Connect {
+///     ticket: Ticket(1),
+///     transport: Transport::Tls,
+///     local: None,
+///     remote: "192.0.2.1:5349".parse().unwrap(),
+///     framing: Framing::Stun,
+///     host: Some("turn.example.org".parse().unwrap()),
+///     alpn: Some(Alpn::TURN),
+/// };
+/// // What a driver says that has no streams.
+/// let answer = request.refuse(Refused::Unsupported);
+/// assert_eq!(answer, Some(Notice::Opened { ticket: Ticket(1), result: Err(Refused::Unsupported) }));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a host name is inline: nothing here allocates, and requests are few"
+)]
 pub enum Request {
     /// Open a datagram socket. Answered by [`Notice::Opened`], once, at once or later.
     ///
@@ -109,24 +118,132 @@ pub enum Request {
         /// With such a port.
         port: Port,
     },
-    /// Open a stream. Answered by [`Notice::Opened`], once, at once or later.
+    /// Open a stream, or datagrams inside DTLS. Answered by [`Notice::Opened`], once, at once or later: when it can be sent
+    /// on, with TLS behind the handshake.
+    ///
+    /// Its path is `transport`, the local address of the answer, and `remote`. It is the machine's until it is released,
+    /// or [`Notice::Lost`] says that it has ended.
     Connect {
         /// Comes back in the notice.
         ticket: Ticket,
-        /// `Tcp` or `Tls`.
+        /// `Tcp`, `Tls` or `Dtls`.
         transport: Transport,
+        /// From which address; with port 0, from any port of it. `None` leaves it to routing. It may be one that is
+        /// listened on, as a TCP relay connects from the address that it has allocated (RFC 6062 section 5.2).
+        local: Option<SocketAddr>,
         /// To whom.
         remote: SocketAddr,
-        /// How it is cut into messages.
+        /// How it is cut into messages. Without a meaning for `Dtls`.
+        framing: Framing,
+        /// Whose certificate it must be, with `Tls` and `Dtls`: the name that the user gave, not one that a server
+        /// redirected to or DNS has made of it. `None` if the user gave an address: then the certificate must be for
+        /// `remote`'s.
+        host: Option<HostName>,
+        /// What is spoken inside, with `Tls` and `Dtls`; `None` does not use the extension.
+        alpn: Option<Alpn>,
+    },
+    /// Take in streams that others open, or datagrams inside DTLS. Answered by [`Notice::Opened`], once, at once or later;
+    /// then each stream is told by [`Notice::Accepted`].
+    ///
+    /// How many there may be, in all and from one source, how long a handshake may take and how long a stream may be idle
+    /// is the driver's to limit: what is beyond the limits is closed and never told of.
+    Listen {
+        /// Comes back in the notice.
+        ticket: Ticket,
+        /// `Tcp`, `Tls` or `Dtls`.
+        transport: Transport,
+        /// On this address. An unspecified one means every interface; paths are concrete all the same.
+        ip: IpAddr,
+        /// With such a port.
+        port: Port,
+        /// How each stream is cut into messages.
         framing: Framing,
     },
-    /// Give back a socket, or one stream of it. Not answered.
+    /// Give back a socket, a listener, or one stream. Not answered.
+    ///
+    /// What was sent on a stream before is still delivered if the peer takes it in time. Streams that a listener has
+    /// accepted outlive it: each is released by itself.
     Release {
-        /// What was opened: the address in the notice.
+        /// As it was opened.
+        transport: Transport,
+        /// The address in the notice; of a stream, `path.local`.
         local: SocketAddr,
-        /// One stream, or with `None` the whole socket.
+        /// The far end of one stream, or with `None` the socket or listener.
         remote: Option<SocketAddr>,
     },
+}
+
+impl Request {
+    /// Gives back what carries the stream of this path, or the datagram socket.
+    ///
+    /// ```
+    /// # use ginnel_core::{Path, Request, Transport};
+    /// let (local, remote) = ("10.0.0.1:5000".parse()?, "192.0.2.1:3478".parse()?);
+    /// let stream = Request::release(Path::new(Transport::Tcp, local, remote));
+    /// assert_eq!(stream, Request::Release { transport: Transport::Tcp, local, remote: Some(remote) });
+    /// let socket = Request::release(Path::udp(local, remote));
+    /// assert_eq!(socket, Request::Release { transport: Transport::Udp, local, remote: None });
+    /// # Ok::<(), core::net::AddrParseError>(())
+    /// ```
+    #[must_use]
+    pub const fn release(path: Path) -> Self {
+        let remote = if matches!(path.transport, Transport::Udp) { None } else { Some(path.remote) };
+        Self::Release { transport: path.transport, local: path.local, remote }
+    }
+
+    /// The ticket of what is answered.
+    ///
+    /// ```
+    /// # use ginnel_core::{Port, Request, Ticket};
+    /// let request = Request::Bind { ticket: Ticket(1), ip: [10, 0, 0, 1].into(), port: Port::Any };
+    /// assert_eq!(request.ticket(), Some(Ticket(1)));
+    /// ```
+    #[must_use]
+    pub const fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Self::Bind { ticket, .. } | Self::Connect { ticket, .. } | Self::Listen { ticket, .. } => {
+                Some(*ticket)
+            }
+            Self::Release { .. } => None,
+        }
+    }
+
+    /// The request of child `n`, as its owner hands it on: see [`Ticket::nest`]. `None` if the ticket is too large.
+    ///
+    /// ```
+    /// # use ginnel_core::{Port, Request, Ticket};
+    /// let request = Request::Bind { ticket: Ticket(5), ip: [10, 0, 0, 1].into(), port: Port::Any };
+    /// assert_eq!(request.nest(2).and_then(|request| request.ticket()), Some(Ticket(0x0502)));
+    /// ```
+    #[must_use]
+    pub const fn nest(mut self, n: u8) -> Option<Self> {
+        match &mut self {
+            Self::Bind { ticket, .. } | Self::Connect { ticket, .. } | Self::Listen { ticket, .. } => {
+                match ticket.nest(n) {
+                    Some(outer) => *ticket = outer,
+                    None => return None,
+                }
+            }
+            Self::Release { .. } => {}
+        }
+        Some(self)
+    }
+
+    /// What a driver says to what it does not do; `None` where no answer is waited for.
+    ///
+    /// ```
+    /// # use ginnel_core::{Refused, Request, Transport};
+    /// let release =
+    ///     Request::Release { transport: Transport::Udp, local: "10.0.0.1:5000".parse().unwrap(), remote: None };
+    /// assert_eq!(release.refuse(Refused::Unsupported), None);
+    /// ```
+    #[must_use]
+    pub const fn refuse(&self, why: Refused) -> Option<Notice> {
+        match self.ticket() {
+            Some(ticket) => Some(Notice::Opened { ticket, result: Err(why) }),
+            None => None,
+        }
+    }
 }
 
 /// Why the driver did not open it.
@@ -144,8 +261,12 @@ pub enum Refused {
     NotPermitted,
     /// There is no such address here, no route, or nobody listens there.
     Unreachable,
-    /// Connecting took too long.
+    /// Connecting took too long, or the TLS handshake behind it.
     TimedOut,
+    /// The certificate is not for that name or address, has expired, or comes from nobody who is trusted here.
+    Untrusted,
+    /// The TLS handshake failed for another reason: it is not TLS, or no version, cipher or protocol is common.
+    Handshake,
     /// This driver cannot do that at all.
     Unsupported,
 }
@@ -157,6 +278,8 @@ impl fmt::Display for Refused {
             Self::NotPermitted => "opening it is not permitted",
             Self::Unreachable => "the address is unreachable",
             Self::TimedOut => "connecting timed out",
+            Self::Untrusted => "the certificate is not to be trusted",
+            Self::Handshake => "the TLS handshake failed",
             Self::Unsupported => "the driver does not support it",
         })
     }
@@ -167,11 +290,11 @@ impl Error for Refused {}
 /// What the driver tells a machine about sockets.
 ///
 /// ```
-/// use ginnel_core::{Notice, Ticket};
+/// use ginnel_core::{Notice, Ticket, Transport};
 ///
 /// let local = "10.0.0.1:40000".parse().unwrap();
 /// let notice = Notice::Opened { ticket: Ticket(1), result: Ok(local) };
-/// assert_ne!(notice, Notice::Lost { local, remote: None });
+/// assert_ne!(notice, Notice::Lost { transport: Transport::Udp, local, remote: None });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -182,11 +305,61 @@ pub enum Notice {
         /// The local address, which paths will bear, or why there is none.
         result: Result<SocketAddr, Refused>,
     },
+    /// Somebody has opened a stream to where [`Request::Listen`] listens; with TLS, its handshake is done.
+    ///
+    /// It need not be answered: the stream is open, and its first message may follow. Whoever does not want it releases
+    /// it.
+    Accepted {
+        /// Of the stream.
+        path: Path,
+        /// What was agreed to be spoken inside, if the peer asked.
+        alpn: Option<Alpn>,
+    },
     /// It is gone, and nobody asked for that: a stream ended, an interface went away.
+    ///
+    /// Nothing of a stream comes after this. Streams that a listener has accepted outlive it.
     Lost {
-        /// What was opened.
+        /// As it was opened.
+        transport: Transport,
+        /// What was opened: the address in the notice; of a stream, `path.local`.
         local: SocketAddr,
-        /// One stream, or with `None` the whole socket.
+        /// The far end of one stream, or with `None` the socket or listener.
         remote: Option<SocketAddr>,
     },
+    /// ICMP says that a datagram which was sent on this path did not arrive. The socket is as it was.
+    ///
+    /// It says nothing of other datagrams, comes only where the operating system tells (Linux), may be forged, and is
+    /// never told of streams, which end by [`Notice::Lost`] when their own stack gives up.
+    Unreachable {
+        /// What the datagram was sent on.
+        path: Path,
+        /// What ICMP says.
+        error: IcmpError,
+    },
+}
+
+impl Notice {
+    /// Whether nothing will come or go on this path any more: it is lost, or the socket is that carries it.
+    ///
+    /// ```
+    /// # use ginnel_core::{Notice, Path, Transport};
+    /// let path = Path::udp("10.0.0.1:5000".parse()?, "192.0.2.1:3478".parse()?);
+    /// let lost = |transport, local: &str| Notice::Lost { transport, local: local.parse().unwrap(), remote: None };
+    /// assert!(lost(Transport::Udp, "10.0.0.1:5000").ends(path));
+    /// assert!(lost(Transport::Udp, "0.0.0.0:5000").ends(path), "a socket for every address");
+    /// assert!(!lost(Transport::Tcp, "10.0.0.1:5000").ends(path));
+    /// # Ok::<(), core::net::AddrParseError>(())
+    /// ```
+    #[must_use]
+    pub fn ends(&self, path: Path) -> bool {
+        let Self::Lost { transport, local, remote } = *self else { return false };
+        let same_ip = local.ip() == path.local.ip()
+            || local.ip().is_unspecified() && local.is_ipv4() == path.local.is_ipv4();
+        let carried = match remote {
+            Some(remote) => remote == path.remote,
+            // A stream outlives its listener.
+            None => transport == Transport::Udp,
+        };
+        transport == path.transport && local.port() == path.local.port() && same_ip && carried
+    }
 }

@@ -62,8 +62,11 @@ impl Suspect {
 
     fn poll_request(&mut self) -> Option<Request> {
         let local = ([10, 0, 0, 1], 1).into();
-        (self.closed && self.is(Fault::RequestsAfterClose))
-            .then_some(Request::Release { local, remote: None })
+        (self.closed && self.is(Fault::RequestsAfterClose)).then_some(Request::Release {
+            transport: ginnel_core::Transport::Udp,
+            local,
+            remote: None,
+        })
     }
 
     fn poll_transmit(&mut self, _: Instant, _: &mut Packet<'_>) -> Option<Transmit> {

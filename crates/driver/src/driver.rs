@@ -8,8 +8,8 @@ use std::{
 };
 
 use ginnel_core::{
-    Buffer, Epoch, Instant, Machine, Notice, Packet, Path, Port, Receive, Refused, Transmit, Wake, receive,
-    settle,
+    Buffer, Epoch, Instant, Machine, Notice, Packet, Path, Port, Receive, Refused, Transmit, Transport, Wake,
+    receive, settle,
 };
 
 use crate::{
@@ -203,7 +203,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 Look::Again => *budget -= 1,
                 Look::Lost(local) => {
                     let now = self.epoch.now();
-                    self.machine.handle_notice(now, Notice::Lost { local, remote: None });
+                    let lost = Notice::Lost { transport: Transport::Udp, local, remote: None };
+                    self.machine.handle_notice(now, lost);
                 }
                 Look::Messages(local, count) => self.receive_batch(local, count, app, budget),
             }

@@ -320,14 +320,12 @@ impl<R: Runtime, E> Io<E> for Side<'_, R, E> {
                 Some(Notice::Opened { ticket, result: self.wire.bind(ip, port) })
             }
             // The place for streams: a task of the runtime would connect, and its outcome come back as a notice.
-            Request::Connect { ticket, .. } => {
-                Some(Notice::Opened { ticket, result: Err(Refused::Unsupported) })
-            }
-            Request::Release { local, remote: None } => {
+            Request::Connect { .. } | Request::Listen { .. } => request.refuse(Refused::Unsupported),
+            Request::Release { transport: Transport::Udp, local, remote: None } => {
                 self.wire.release(local);
                 None
             }
-            Request::Release { remote: Some(_), .. } => None,
+            Request::Release { .. } => None,
         }
     }
     fn event(&mut self, event: E) {

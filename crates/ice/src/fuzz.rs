@@ -4,7 +4,7 @@
 use core::{net::SocketAddr, time::Duration};
 
 use ginnel_core::{
-    Buffer, Handled, Instant, Io, Notice, Packet, Path, Receive, Request, Seed, Transmit, settle,
+    Buffer, Handled, Instant, Io, Notice, Packet, Path, Receive, Request, Seed, Transmit, Transport, settle,
 };
 use ginnel_stun::{
     Class, IntegrityKey, Message, MessageWriter, Method, TransactionId,
@@ -109,7 +109,7 @@ fn step(
         4 => agent.end_of_remote_candidates(now),
         5 if arg > 200 => drop(agent.restart(now).clone()),
         6 if arg > 250 => agent.close(now),
-        7 => agent.handle_notice(now, Notice::Lost { local, remote: None }),
+        7 => agent.handle_notice(now, Notice::Lost { transport: Transport::Udp, local, remote: None }),
         8 | 9 => request(agent, outside, now, path, arg),
         10..=12 => answer(agent, outside, now, arg),
         13 => {

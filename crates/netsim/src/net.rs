@@ -124,14 +124,12 @@ impl Net {
                 Some(Notice::Opened { ticket, result })
             }
             // Streams: a `Connect` would start a flight of its own kind, answered when the far end has accepted.
-            Request::Connect { ticket, .. } => {
-                Some(Notice::Opened { ticket, result: Err(Refused::Unsupported) })
-            }
-            Request::Release { local, remote: None } => {
+            Request::Connect { .. } | Request::Listen { .. } => request.refuse(Refused::Unsupported),
+            Request::Release { transport: Transport::Udp, local, remote: None } => {
                 self.hosts[host.0].release(node, local);
                 None
             }
-            Request::Release { remote: Some(_), .. } => None,
+            Request::Release { .. } => None,
         }
     }
 

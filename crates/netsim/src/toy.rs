@@ -9,7 +9,8 @@ use core::{
 
 use alloc::collections::VecDeque;
 use ginnel_core::{
-    Handled, Instant, Notice, Packet, Path, Port, Receive, Refused, Request, Ticket, Transmit, Wake, machine,
+    Handled, Instant, Notice, Packet, Path, Port, Receive, Refused, Request, Ticket, Transmit, Transport,
+    Wake, machine,
 };
 
 use crate::ToIp;
@@ -43,7 +44,7 @@ impl Socket {
         Self { wish, local: None, events: VecDeque::new(), closed: false }
     }
     fn handle_notice(&mut self, notice: Notice) {
-        self.events.push_back(match notice {
+        let event = match notice {
             Notice::Opened { result: Ok(local), .. } => {
                 self.local = Some(local);
                 Event::Opened(local)
@@ -53,12 +54,19 @@ impl Socket {
                 self.local = None;
                 Event::Lost(local)
             }
-        });
+            // They play over datagrams, and find out by silence.
+            Notice::Accepted { .. } | Notice::Unreachable { .. } => return,
+        };
+        self.events.push_back(event);
     }
     fn close(&mut self) {
         if !self.closed {
             self.closed = true;
-            self.wish = self.local.take().map(|local| Request::Release { local, remote: None });
+            self.wish = self.local.take().map(|local| Request::Release {
+                transport: Transport::Udp,
+                local,
+                remote: None,
+            });
             self.events.push_back(Event::Closed);
         }
     }

@@ -11,7 +11,7 @@ use core::{
     time::Duration,
 };
 
-use ginnel_core::{Instant, Notice, Path, Refused, Request, Seed, Ticket};
+use ginnel_core::{Instant, Notice, Path, Refused, Request, Seed, Ticket, Transport};
 use ginnel_stun::client::{Client, ClientConfig, Event as StunEvent};
 
 use super::{AddLocalIpError, Agent, Event, FailureReason, SocketLost, State, timers::Timer};
@@ -133,7 +133,11 @@ impl Gatherer {
             match socket.state {
                 SocketState::Opening => asked,
                 SocketState::Open(local) => {
-                    self.requests.push_back(Request::Release { local, remote: None });
+                    self.requests.push_back(Request::Release {
+                        transport: Transport::Udp,
+                        local,
+                        remote: None,
+                    });
                     false
                 }
             }
@@ -183,7 +187,11 @@ impl Agent {
         if self.is_over() {
             self.gather.sockets.remove(at);
             if let Ok(local) = result {
-                self.gather.requests.push_back(Request::Release { local, remote: None });
+                self.gather.requests.push_back(Request::Release {
+                    transport: Transport::Udp,
+                    local,
+                    remote: None,
+                });
             }
             return;
         }
@@ -371,7 +379,9 @@ impl Agent {
         self.gather.queue.retain(|path| path.local != lost);
         // Those that waited for their slot will have no end of their own.
         self.gather.open_queries.retain(|path| path.local != lost);
-        self.gather.client.handle_notice(now, Notice::Lost { local: lost, remote: None });
+        self.gather
+            .client
+            .handle_notice(now, Notice::Lost { transport: Transport::Udp, local: lost, remote: None });
         self.drain_client(now);
         self.locals.retain(|local| local.base != lost);
         self.session.checklist.remove(|pair| pair.path.local == lost);

@@ -28,7 +28,9 @@ mod timers;
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{net::IpAddr, time::Duration};
 
-use ginnel_core::{Handled, Instant, NoRoom, Notice, Packet, Receive, Request, Rng, Seed, Transmit, Wake};
+use ginnel_core::{
+    Handled, Instant, NoRoom, Notice, Packet, Receive, Request, Rng, Seed, Transmit, Transport, Wake,
+};
 
 use crate::{
     Candidate, CandidateError, Credentials, CredentialsError, foundation::LocalFoundations, pair::PairId,
@@ -310,12 +312,19 @@ impl Agent {
                 (CHILD_NAMES, own) => self.notify_names(now, Notice::Opened { ticket: own, result }),
                 _ => {}
             },
-            Notice::Lost { local, remote } => {
+            Notice::Lost { transport, local, remote } => {
                 self.notify_names(now, notice);
-                if remote.is_none() {
+                if transport == Transport::Udp && remote.is_none() {
                     self.lost(now, local);
                 }
             }
+            // Checks find out by silence: an ICMP message is not authenticated (RFC 8445 section 7.2.5.2.2 may fail a
+            // pair for it). The client of STUN servers judges for itself.
+            Notice::Unreachable { .. } => {
+                self.gather.client.handle_notice(now, notice);
+                self.drain_client(now);
+            }
+            Notice::Accepted { .. } => {}
         }
         self.refresh(now);
     }

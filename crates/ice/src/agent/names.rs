@@ -30,13 +30,10 @@ impl Names {
     }
     pub(super) fn poll_request(&mut self) -> Option<Request> {
         loop {
-            match self.querier.as_mut()?.poll_request()? {
-                Request::Bind { ticket, ip, port } => {
-                    // A ticket of eight levels is beyond any driver; the question times out without a socket.
-                    let Some(ticket) = ticket.nest(CHILD_NAMES) else { continue };
-                    return Some(Request::Bind { ticket, ip, port });
-                }
-                other => return Some(other),
+            // A ticket of eight levels is beyond any driver; the question times out without a socket.
+            let nested = self.querier.as_mut()?.poll_request()?.nest(CHILD_NAMES);
+            if nested.is_some() {
+                return nested;
             }
         }
     }

@@ -4,7 +4,7 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use core::{net::IpAddr, time::Duration};
 
 use ginnel_core::{
-    HEADROOM, Handled, Instant, Notice, Packet, Path, Receive, Refused, Request, Seed, Ticket,
+    HEADROOM, Handled, Instant, Notice, Packet, Path, Receive, Refused, Request, Seed, Ticket, Transport,
 };
 
 use super::{Config, Event, HostName, MAX_WRITTEN, Message, MessageWriter, Querier, QueryId, name::MAX_NAME};
@@ -103,8 +103,14 @@ impl<'a> Scenario<'a> {
                 6 => {
                     if let Some(ip) = self.open.iter().nth(n).copied() {
                         self.open.remove(&ip);
-                        self.querier
-                            .handle_notice(self.now, Notice::Lost { local: (ip, 5353).into(), remote: None });
+                        self.querier.handle_notice(
+                            self.now,
+                            Notice::Lost {
+                                transport: Transport::Udp,
+                                local: (ip, 5353).into(),
+                                remote: None,
+                            },
+                        );
                     }
                 }
                 7 if n > 200 => self.querier.close(self.now),
@@ -198,7 +204,7 @@ impl<'a> Scenario<'a> {
             match request {
                 Request::Bind { ticket, ip, .. } => self.asked.push((ticket, ip)),
                 Request::Release { local, .. } => assert!(self.open.remove(&local.ip())),
-                Request::Connect { .. } => panic!("mDNS has no streams"),
+                Request::Connect { .. } | Request::Listen { .. } => panic!("mDNS has no streams"),
             }
         }
         let mut buf = [0; 2048];

@@ -67,7 +67,7 @@ use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::time::Duration;
 
 use ginnel_core::{
-    Handled, Instant, Notice, Packet, Path, Receive, Refused, Request, Rng, Seed, Transmit, Wake,
+    Handled, Instant, Notice, Packet, Path, Receive, Refused, Request, Rng, Seed, Transmit, Transport, Wake,
 };
 
 pub use config::{Config, MAX_NAMES};
@@ -245,13 +245,14 @@ impl Querier {
                 }
                 self.start(now);
             }
-            Notice::Lost { local, remote: None } => {
+            Notice::Lost { transport: Transport::Udp, local, remote: None } => {
                 if !self.sockets.iter_mut().any(|socket| socket.lost(local)) {
                     return;
                 }
                 self.lost(now);
             }
-            Notice::Lost { remote: Some(_), .. } => {}
+            // A group that nobody hears is no error: what is not answered times out.
+            Notice::Lost { .. } | Notice::Accepted { .. } | Notice::Unreachable { .. } => {}
         }
         self.finish();
     }

@@ -14,7 +14,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use ginnel_core::{Port, Refused, Request, Ticket};
+use ginnel_core::{Port, Refused, Request, Ticket, Transport};
 
 /// The two address families: RFC 6762 section 20 has both alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,9 @@ impl Socket {
                 let (ticket, ip) = (self.family.ticket(), self.family.group().ip());
                 (State::Asked, Request::Bind { ticket, ip, port: Port::Exact(PORT) })
             }
-            State::Leaving(local) => (State::Closed, Request::Release { local, remote: None }),
+            State::Leaving(local) => {
+                (State::Closed, Request::Release { transport: Transport::Udp, local, remote: None })
+            }
             _ => return None,
         };
         self.state = next;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use core::net::IpAddr;
 
-use ginnel_core::Notice;
+use ginnel_core::{Notice, Transport};
 
 use crate::{HostId, Link, Middlebox, NetworkId, Place, Sim, ToIp, host::Host, net::Network};
 
@@ -55,7 +55,7 @@ impl Sim {
     /// it finds no one.
     pub fn remove_ip(&mut self, host: HostId, ip: impl ToIp) {
         for (node, local) in self.net.hosts[host.0].remove_interface(ip.to_ip()) {
-            self.tell(node, Notice::Lost { local, remote: None });
+            self.tell(node, Notice::Lost { transport: Transport::Udp, local, remote: None });
         }
     }
 

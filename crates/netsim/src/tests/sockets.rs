@@ -141,7 +141,7 @@ fn an_unspecified_address_means_every_interface_and_paths_are_concrete() {
         sim.with(mirror, |mirror, _| mirror.say.push(Transmit::to(path)));
     }
     assert_eq!(sim.stats().not_open, 2);
-    let wish = Some(Request::Release { local: addr("0.0.0.0:7"), remote: None });
+    let wish = Some(Request::Release { transport: Transport::Udp, local: addr("0.0.0.0:7"), remote: None });
     sim.with(mirror, |mirror, _| mirror.wish = wish);
     assert_eq!(sim.bind(mirror, "192.0.2.1", Port::Exact(7)), Ok(addr("192.0.2.1:7")));
     let lone = sim.host(["2001:db8::9"]);
@@ -218,10 +218,20 @@ fn others_sockets_cannot_be_released_and_streams_are_refused() {
     let mut p = pair(1, Link::default(), 0, ms(1));
     let rude = p.sim.add(p.right, Rude::default());
     let local = addr("192.0.2.2:7");
-    p.sim.with(rude, |rude, _| rude.wish = Some(Request::Release { local, remote: None }));
+    p.sim.with(rude, |rude, _| {
+        rude.wish = Some(Request::Release { transport: Transport::Udp, local, remote: None })
+    });
     assert_eq!(p.sim.bind(rude, "192.0.2.2", Port::Exact(7)), Err(Refused::InUse));
     let (ticket, framing) = (Ticket(3), ginnel_core::Framing::Rfc4571);
-    let connect = Request::Connect { ticket, transport: Transport::Tcp, remote: local, framing };
+    let connect = Request::Connect {
+        ticket,
+        transport: Transport::Tcp,
+        local: None,
+        remote: local,
+        framing,
+        host: None,
+        alpn: None,
+    };
     p.sim.with(rude, |rude, _| rude.wish = Some(connect));
     assert_eq!(p.sim.get(rude).told, [Notice::Opened { ticket, result: Err(Refused::Unsupported) }]);
 }

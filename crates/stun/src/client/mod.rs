@@ -279,9 +279,7 @@ impl Client {
     }
     /// News of sockets: what was asked through one that is lost has failed (RFC 8489 section 6.2.2).
     pub fn handle_notice(&mut self, _now: Instant, notice: Notice) {
-        let Notice::Lost { local, remote } = notice else { return };
-        let lost = |path: &Path| path.local == local && remote.is_none_or(|remote| path.remote == remote);
-        self.fail_all(FailureReason::SocketLost, lost);
+        self.fail_all(FailureReason::SocketLost, |path: &Path| notice.ends(*path));
     }
     /// Writes the next request that is due.
     pub fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {

@@ -283,9 +283,13 @@ fn a_lost_socket_fails_what_was_asked_through_it() {
     client.binding(ms(0), path()).unwrap();
     client.binding(ms(0), other).unwrap();
     sent(&mut client, ms(0));
-    client.handle_notice(ms(1), Notice::Lost { local: path().local, remote: Some(path().remote) });
+    client.handle_notice(
+        ms(1),
+        Notice::Lost { transport: Transport::Udp, local: path().local, remote: Some(path().remote) },
+    );
     assert_eq!((failure(&mut client), client.in_progress()), (FailureReason::SocketLost, 1));
-    client.handle_notice(ms(1), Notice::Lost { local: path().local, remote: None });
+    client
+        .handle_notice(ms(1), Notice::Lost { transport: Transport::Udp, local: path().local, remote: None });
     assert_eq!((failure(&mut client), client.in_progress()), (FailureReason::SocketLost, 0));
 }
 

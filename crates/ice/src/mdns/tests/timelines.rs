@@ -272,13 +272,13 @@ fn a_lost_socket_is_opened_again_while_there_are_questions() {
     let mut host = Host::new(Config::default());
     let id = host.resolve(NAME);
     let local = "224.0.0.251:5353".parse().unwrap();
-    host.querier.handle_notice(host.now, Notice::Lost { local, remote: None });
+    host.querier.handle_notice(host.now, Notice::Lost { transport: Transport::Udp, local, remote: None });
     host.settle();
     assert_eq!((host.io.requests.len(), host.io.sent.len()), (2, 2));
     host.hear(&answer(NAME));
     assert_eq!(host.events(), [resolved(id, NAME)]);
     // And not when there are none.
-    host.querier.handle_notice(host.now, Notice::Lost { local, remote: None });
+    host.querier.handle_notice(host.now, Notice::Lost { transport: Transport::Udp, local, remote: None });
     assert_eq!(host.settle(), None);
     assert_eq!(host.io.requests.len(), 2);
 }
@@ -292,7 +292,7 @@ fn the_socket_is_given_back_when_nobody_asks() {
     assert_eq!(host.io.requests.len(), 1);
     host.run_for(ms(1));
     let local = "224.0.0.251:5353".parse().unwrap();
-    assert_eq!(host.io.requests[1..], [Request::Release { local, remote: None }]);
+    assert_eq!(host.io.requests[1..], [Request::Release { transport: Transport::Udp, local, remote: None }]);
     // What comes now is not ours.
     assert_eq!(host.deliver(&answer(NAME)), Handled::Foreign);
     host.resolve(OTHER);
@@ -320,7 +320,10 @@ fn closing_gives_back_even_a_socket_that_is_still_being_opened() {
     let local = "224.0.0.251:5353".parse().unwrap();
     host.querier.handle_notice(host.now, Notice::Opened { ticket: Ticket(0), result: Ok(local) });
     host.settle();
-    assert_eq!(host.io.requests.last(), Some(&Request::Release { local, remote: None }));
+    assert_eq!(
+        host.io.requests.last(),
+        Some(&Request::Release { transport: Transport::Udp, local, remote: None })
+    );
     assert_eq!(host.events(), [Event::Closed]);
     assert!(host.querier.is_closed());
     assert_eq!(host.deliver(&answer(NAME)), Handled::Foreign);
