@@ -144,9 +144,17 @@ pub(crate) fn length_ending_with(before: &[u8], value_len: usize) -> Option<u16>
     u16::try_from(before.len().checked_sub(crate::message::HEADER_LEN)? + 4 + value_len).ok()
 }
 
+/// Compares in constant time, four octets at once: there are five words to compare, and not twenty octets.
+fn same(theirs: &[u8], ours: &[u8]) -> bool {
+    let ((theirs, []), (ours, [])) = (theirs.as_chunks(), ours.as_chunks()) else { return false };
+    let words = |theirs: &[u8; 4], ours: &[u8; 4]| u32::from_ne_bytes(*theirs) ^ u32::from_ne_bytes(*ours);
+    let difference = theirs.iter().zip(ours).fold(0, |difference, (a, b)| difference | words(a, b));
+    theirs.len() == ours.len() && bool::from(difference.ct_eq(&0))
+}
+
 fn verdict(theirs: &[u8], ours: &[u8]) -> Integrity {
     // A fuzzer cannot guess an HMAC: under it every one that is well formed is right, so that it reaches what is behind.
-    if cfg!(fuzzing) || bool::from(theirs.ct_eq(ours)) { Integrity::Ok } else { Integrity::Bad }
+    if cfg!(fuzzing) || same(theirs, ours) { Integrity::Ok } else { Integrity::Bad }
 }
 
 /// RFC 8265 section 4.2.2 for what needs no tables: printable ASCII is prepared as it stands.

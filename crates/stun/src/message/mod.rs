@@ -17,11 +17,12 @@ mod header;
 mod iter;
 
 pub(crate) use header::message_type;
+pub(crate) use iter::padded_len;
 
 pub use error::{ParseError, ParseErrorReason};
 pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId};
-use iter::Walk;
 pub use iter::{Attributes, RawAttribute};
+use iter::{Step, Walk};
 
 use crate::{
     attribute::{Attribute, AttributeError, AttributeType},
@@ -95,10 +96,7 @@ impl<'a> Message<'a> {
         let none = octets.len() as u32;
         let mut ends = Ends { integrity: none, integrity_sha256: none, fingerprint: none };
         let mut walk = Walk::new(octets);
-        while let Some((kind, offset)) = walk.advance()? {
-            if ends.fingerprint != none {
-                return Err(ParseError { offset, reason: ParseErrorReason::AttributeAfterFingerprint });
-            }
+        while let Some(Step { kind, offset, .. }) = walk.advance()? {
             match kind {
                 // RFC 8489 section 14.6: all but FINGERPRINT is ignored after MESSAGE-INTEGRITY-SHA256.
                 AttributeType::MESSAGE_INTEGRITY
@@ -109,7 +107,11 @@ impl<'a> Message<'a> {
                 AttributeType::MESSAGE_INTEGRITY_SHA256 if ends.integrity_sha256 == none => {
                     ends.integrity_sha256 = offset as u32;
                 }
-                AttributeType::FINGERPRINT => ends.fingerprint = offset as u32,
+                AttributeType::FINGERPRINT => {
+                    ends.fingerprint = offset as u32;
+                    let Some(Step { offset, .. }) = walk.advance()? else { break };
+                    return Err(ParseError { offset, reason: ParseErrorReason::AttributeAfterFingerprint });
+                }
                 _ => {}
             }
         }
@@ -220,10 +222,9 @@ impl<'a> Message<'a> {
             return self.attributes().find(|raw| raw.kind == kind);
         }
         let mut walk = Walk::new(self.octets.get(..self.covered())?);
-        while let Some((found, offset)) = walk.advance().ok()? {
-            if found == kind {
-                let (_, value) = self.end(offset as u32)?;
-                return Some(RawAttribute { kind, value, offset });
+        while let Some(step) = walk.advance().ok()? {
+            if step.kind == kind {
+                return Some(RawAttribute { kind, value: step.value, offset: step.offset });
             }
         }
         None

@@ -15,7 +15,7 @@ use crate::{
     attribute::{Attribute, AttributeType},
     fingerprint,
     integrity::{IntegrityAlgorithm, IntegrityKey, SHA1_LEN, SHA256_LEN, length_ending_with},
-    message::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId, message_type},
+    message::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId, message_type, padded_len},
 };
 
 /// The state in which attributes can be added.
@@ -152,7 +152,7 @@ impl<'p, 'a, S> MessageWriter<'p, 'a, S> {
         write: impl FnOnce(&mut [u8]),
     ) -> Result<(), NoRoom> {
         let length_field = u16::try_from(value_len).map_err(|_| NoRoom)?;
-        let padded = value_len.next_multiple_of(4);
+        let padded = padded_len(value_len);
         let message_length = length_ending_with(self.packet.bytes(), padded).ok_or(NoRoom)?;
         let room = self.packet.spare_mut().get_mut(..4 + padded).ok_or(NoRoom)?;
         let (header, room) = room.split_first_chunk_mut::<4>().ok_or(NoRoom)?;
