@@ -18,10 +18,10 @@ mod testing;
 mod writer;
 
 pub use fingerprint::Fingerprint;
-pub use integrity::{CredentialError, Integrity, IntegrityAlgorithm, IntegrityKey};
+pub use integrity::{CredentialError, Integrity, IntegrityAlgorithm, IntegrityKey, Sha256Len};
 pub use message::{
     Attributes, Class, HEADER_LEN, MAGIC_COOKIE, Message, Method, ParseError, ParseErrorReason, RawAttribute,
     TransactionId,
 };
 pub use server::{BindingServer, ServerEvent, ServerStats};
-pub use writer::{BeforeSha256, MessageWriter, Open, Sealed, SealedSha256};
+pub use writer::{BeforeSha256, MessageBuffer, MessageWriter, Open, Room, Sealed, SealedSha256};

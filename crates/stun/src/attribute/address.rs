@@ -13,20 +13,14 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::{
-    attribute::Malformed,
-    message::{MAGIC_COOKIE, TransactionId},
-};
+use crate::{attribute::Malformed, message::TransactionId};
 
 pub(super) const IPV4: u8 = 1;
 pub(super) const IPV6: u8 = 2;
 
 /// The magic cookie and the transaction ID, as octets 4 to 19 of the message have them.
-pub(super) fn veil(transaction_id: TransactionId) -> [u8; 16] {
-    let mut veil = [0; 16];
-    veil[..4].copy_from_slice(&MAGIC_COOKIE.to_be_bytes());
-    veil[4..].copy_from_slice(&transaction_id.octets());
-    veil
+pub(super) const fn veil(transaction_id: TransactionId) -> [u8; 16] {
+    transaction_id.header_octets()
 }
 /// What the plain shape is veiled with.
 pub(super) const PLAIN: [u8; 16] = [0; 16];

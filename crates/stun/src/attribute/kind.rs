@@ -172,6 +172,10 @@ impl AttributeType {
     pub const fn ends_message(self) -> bool {
         matches!(self, Self::MESSAGE_INTEGRITY | Self::MESSAGE_INTEGRITY_SHA256 | Self::FINGERPRINT)
     }
+    /// Whether its value is computed from the message: no [`Attribute`](super::Attribute) writes it.
+    pub(crate) const fn is_computed(self) -> bool {
+        self.ends_message() || matches!(self, Self::GOOG_MESSAGE_INTEGRITY_32)
+    }
 }
 impl fmt::Debug for AttributeType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

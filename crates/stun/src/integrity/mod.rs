@@ -1,4 +1,5 @@
-//! MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256 (RFC 8489 sections 14.5 and 14.6), and their keys (9.1.1 and 9.2.2).
+//! MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256 (RFC 8489 sections 14.5 and 14.6), and their keys (9.1.1 and 9.2.2);
+//! and GOOG-MESSAGE-INTEGRITY-32, as libwebrtc has it.
 //!
 //! ```text
 //!  0               2               4
@@ -7,9 +8,11 @@
 //! +---------------+---------------+--------------------------------------+
 //! | 0x001C        | 16, 20, .. 32 | HMAC-SHA256 of all before, its front |
 //! +---------------+---------------+--------------------------------------+
+//! | 0xC060        | 4             | HMAC-SHA1 of all before, its front   |
+//! +---------------+---------------+--------------------------------------+
 //! ```
 //!
-//! In both, the message length that is hashed is the one the message would have if it ended with this attribute.
+//! In all, the message length that is hashed is the one the message would have if it ended with this attribute.
 //! Keying an HMAC hashes two blocks before the first octet of the message: as much again as a connectivity check. So a
 //! key keeps its two states keyed, and a message costs only itself.
 //! Left out: OpaqueString preparation of anything but printable ASCII, which needs tables of Unicode.
@@ -31,6 +34,38 @@ pub(crate) const SHA1_LEN: usize = 20;
 pub(crate) const SHA256_LEN: usize = 32;
 /// RFC 8489 section 14.6: what it may be truncated to, where a usage allows it.
 const SHA256_LEN_MIN: usize = 16;
+/// libwebrtc, `kStunMessageIntegrity32Size`: octets of GOOG-MESSAGE-INTEGRITY-32.
+pub(crate) const GOOG_32_LEN: usize = 4;
+
+/// How much of an HMAC-SHA256 is sent (RFC 8489 section 14.6): all, unless the usage allows less.
+///
+/// ```
+/// use ginnel_stun::Sha256Len;
+///
+/// assert_eq!(Sha256Len::new(16).map(Sha256Len::octets), Some(16));
+/// assert_eq!(Sha256Len::new(18), None); // no multiple of four
+/// assert_eq!(Sha256Len::new(12), None); // too short to protect
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sha256Len(u8);
+impl Sha256Len {
+    /// All 32 octets.
+    pub const WHOLE: Self = Self(SHA256_LEN as u8);
+    /// The first `octets`: 16, 20, 24, 28 or 32, or it is `None`.
+    #[must_use]
+    pub const fn new(octets: usize) -> Option<Self> {
+        if octets >= SHA256_LEN_MIN && octets <= SHA256_LEN && octets.is_multiple_of(4) {
+            Some(Self(octets as u8))
+        } else {
+            None
+        }
+    }
+    /// How many octets.
+    #[must_use]
+    pub const fn octets(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// Which of the two attributes protects a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,11 +161,17 @@ impl IntegrityKey {
     }
     pub(crate) fn check_sha256(&self, before: &[u8], value: &[u8], at_least: usize) -> Integrity {
         let Some(length) = length_ending_with(before, value.len()) else { return Integrity::Bad };
-        let legal = at_least.max(SHA256_LEN_MIN)..=SHA256_LEN;
-        if !legal.contains(&value.len()) || !value.len().is_multiple_of(4) {
+        if value.len() < at_least || Sha256Len::new(value.len()).is_none() {
             return Integrity::Bad;
         }
         verdict(value, &self.sha256(before, length)[..value.len()])
+    }
+    pub(crate) fn check_goog_32(&self, before: &[u8], value: &[u8]) -> Integrity {
+        let Some(length) = length_ending_with(before, GOOG_32_LEN) else { return Integrity::Bad };
+        if value.len() != GOOG_32_LEN {
+            return Integrity::Bad;
+        }
+        verdict(value, &self.sha1(before, length)[..GOOG_32_LEN])
     }
 }
 impl fmt::Debug for IntegrityKey {

@@ -1,5 +1,7 @@
 use alloc::vec::Vec;
 
+use ginnel_core::NoRoom;
+
 use crate::{
     attribute::{AttributeType, Priority},
     testing::*,
@@ -118,19 +120,83 @@ fn sec_14_truncated_hmac_sha256_is_bad_unless_a_usage_allows_it() {
     assert_eq!(Message::parse(&octets).unwrap().integrity_truncated(&key(), 16), Integrity::Bad);
 }
 
+/// A request of one attribute that ends as `seal` would have it.
+fn sealed(
+    seal: impl for<'p, 'b> FnOnce(MessageWriter<'p, 'b>) -> Result<MessageWriter<'p, 'b, SealedSha256>, NoRoom>,
+) -> Vec<u8> {
+    let mut buffer = [0; 2048];
+    let mut packet = ginnel_core::Packet::empty(&mut buffer);
+    MessageWriter::new(&mut packet, Class::Request, Method::BINDING, ID)
+        .and_then(|open| open.attribute(&attribute::Username::new("evtj:h6vY").unwrap()))
+        .and_then(seal)
+        .and_then(MessageWriter::fingerprint)
+        .unwrap();
+    packet.bytes().to_vec()
+}
+
 #[test]
 fn sec_16_no_flipped_bit_is_accepted() {
-    // What integrity covers, and integrity itself; FINGERPRINT covers the rest.
-    let covered = REQUEST.len() - 8;
-    for bit in 0..8 * REQUEST.len() {
-        let mut octets = REQUEST.to_vec();
-        octets[bit / 8] ^= 1 << (bit % 8);
-        let Ok(message) = Message::parse(&octets) else { continue };
-        if bit / 8 < covered {
-            assert_ne!(message.integrity(&key()), Integrity::Ok, "bit {bit}");
+    let (key, shortest) = (key(), Sha256Len::new(16).unwrap());
+    type Check = fn(&Message<'_>, &IntegrityKey) -> Integrity;
+    let whole: Check = |message, key| message.integrity(key);
+    let table: [(&str, Vec<u8>, Check, usize); 6] = [
+        ("RFC 5769", REQUEST.to_vec(), whole, 24),
+        ("SHA1", sealed(|open| open.integrity_as(IntegrityAlgorithm::Sha1, &key)), whole, 24),
+        ("SHA256", sealed(|open| open.integrity_sha256(&key)), whole, 36),
+        // Without its name the second is no more than an attribute to be ignored behind the first.
+        ("both", sealed(|open| open.integrity(&key)?.integrity_sha256(&key)), whole, 24),
+        (
+            "SHA256, 16 octets",
+            sealed(|open| open.integrity_sha256_truncated(&key, shortest)),
+            |message, key| message.integrity_truncated(key, 16),
+            20,
+        ),
+        (
+            "GOOG 32",
+            sealed(|open| open.goog_integrity_32(&key)),
+            |message, key| message.goog_integrity_32(key),
+            8,
+        ),
+    ];
+    for (name, octets, check, len) in table {
+        let kinds = [0x0008, 0x001C, 0xC060].map(AttributeType);
+        let message = Message::parse(&octets).unwrap();
+        assert_eq!(check(&message, &key), Integrity::Ok, "{name}");
+        // What integrity covers, and integrity itself; FINGERPRINT covers the rest.
+        let covered = message.attributes().find(|raw| kinds.contains(&raw.kind)).unwrap().offset + len;
+        for bit in 0..8 * octets.len() {
+            let mut flipped = octets.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            // Nor is it by a reader that does without the magic cookie.
+            let Ok(message) = Message::parse_or_rfc3489(&flipped) else { continue };
+            if bit / 8 < covered {
+                assert_ne!(check(&message, &key), Integrity::Ok, "{name}, bit {bit}");
+            }
+            assert_ne!(message.fingerprint(), Fingerprint::Ok, "{name}, bit {bit}");
         }
-        assert_ne!(message.fingerprint(), Fingerprint::Ok, "bit {bit}");
     }
+}
+
+#[test]
+fn goog_integrity_32_is_absent_ok_or_bad() {
+    let whole = sealed(|open| open.goog_integrity_32(&key()));
+    let without = &whole[..whole.len() - 16];
+    let check = |octets: &[u8]| Message::parse(octets).unwrap().goog_integrity_32(&key());
+    assert_eq!(check(&whole), Integrity::Ok);
+    assert_eq!(check(REQUEST), Integrity::Absent);
+    let hand = || ByHand::binding().with(AttributeType::PRIORITY, &[0; 4]);
+    for length in [0, 1, 3, 5, 8, 20] {
+        let octets = hand().with(AttributeType::GOOG_MESSAGE_INTEGRITY_32, &[0; 20][..length]).octets();
+        assert_eq!(check(&octets), Integrity::Bad, "{length} octets");
+    }
+    // An attribute behind it is not protected by it: the message is not believed.
+    let mut longer = without.to_vec();
+    longer.extend(&whole[without.len()..whole.len() - 8]);
+    longer.extend([0x00, 0x25, 0, 0]);
+    let length = (longer.len() - 20) as u16;
+    longer[2..4].copy_from_slice(&length.to_be_bytes());
+    assert!(Message::parse(&longer).unwrap().has(AttributeType::USE_CANDIDATE));
+    assert_eq!(check(&longer), Integrity::Bad);
 }
 
 #[test]

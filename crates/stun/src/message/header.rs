@@ -101,29 +101,63 @@ impl fmt::Display for Method {
 }
 
 /// Pairs a response with its request: 96 random bits (RFC 8489 section 5).
+///
+/// In RFC 3489 it had 128 bits, with no magic cookie in front. Such an ID comes from nowhere but
+/// [`Message::parse_or_rfc3489`](crate::Message::parse_or_rfc3489) and [`TransactionId::rfc3489`]. A response written
+/// with it bears all 128 bits and no cookie, as its client wants (RFC 5389 section 12.2).
+///
+/// ```
+/// use ginnel_stun::TransactionId;
+///
+/// let id = TransactionId::new(*b"transactions");
+/// assert_eq!(id.to_string(), "7472616e73616374696f6e73");
+/// let old = TransactionId::rfc3489(*b"old!transactions");
+/// assert_eq!(old.to_string(), "6f6c64217472616e73616374696f6e73");
+/// assert!(old.is_rfc3489() && old != id && old.octets() == id.octets());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TransactionId([u8; 12]);
+pub struct TransactionId([u8; 16]);
 impl TransactionId {
     /// The transaction ID of these octets.
     #[must_use]
     pub const fn new(octets: [u8; 12]) -> Self {
+        let [c0, c1, c2, c3] = MAGIC_COOKIE.to_be_bytes();
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = octets;
+        Self([c0, c1, c2, c3, a, b, c, d, e, f, g, h, i, j, k, l])
+    }
+    /// The transaction ID of RFC 3489 of these octets; or one of today, if the first four are the magic cookie.
+    #[must_use]
+    pub const fn rfc3489(octets: [u8; 16]) -> Self {
         Self(octets)
     }
     /// A fresh one. The generator is ChaCha20, keyed by the caller's seed: RFC 8489 section 5 wants cryptographic
     /// randomness.
     #[must_use]
     pub fn draw(rng: &mut Rng) -> Self {
-        Self(rng.octets())
+        Self::new(rng.octets())
     }
-    /// Its octets.
+    /// Its octets: the last twelve, where it is of RFC 3489.
     #[must_use]
     pub const fn octets(self) -> [u8; 12] {
+        let [_, _, _, _, octets @ ..] = self.0;
+        octets
+    }
+    /// Octets 4 to 19 of its messages: the magic cookie and the ID, or all of an ID of RFC 3489.
+    #[must_use]
+    pub const fn header_octets(self) -> [u8; 16] {
         self.0
+    }
+    /// Whether it is of a sender that knows no magic cookie.
+    #[must_use]
+    pub const fn is_rfc3489(self) -> bool {
+        let [c0, c1, c2, c3, ..] = self.0;
+        u32::from_be_bytes([c0, c1, c2, c3]) != MAGIC_COOKIE
     }
 }
 impl fmt::Debug for TransactionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        let shown = if self.is_rfc3489() { &self.0[..] } else { &self.0[4..] };
+        shown.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
     }
 }
 impl fmt::Display for TransactionId {

@@ -10,7 +10,8 @@
 //!
 //! One walk checks the whole structure; after it nothing can run past the end. Values of attributes are not looked at
 //! until they are asked for, so an attribute that nobody reads cannot hurt.
-//! Left out on purpose: messages without the magic cookie (RFC 3489).
+//! Messages without the magic cookie (RFC 3489) are read by a constructor of their own, and by no other. Left out on purpose
+//! is their message integrity, whose secrets went with the Shared Secret request.
 
 mod error;
 mod header;
@@ -66,16 +67,49 @@ impl<'a> Message<'a> {
 
     /// Checks the structure of one whole datagram, or one whole frame of a stream.
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
+        Self::parse_with::<true>(octets)
+    }
+    /// As [`Message::parse`], but takes messages of RFC 3489 too: those without the magic cookie, whose
+    /// [`TransactionId::is_rfc3489`] is true. Only for datagrams on a port that STUN has to itself (RFC 5389 section
+    /// 12.2), and never over DTLS (RFC 8489 section 11): half of all noise might be such a message.
+    ///
+    /// Answer a Binding request of RFC 3489 with MAPPED-ADDRESS in place of XOR-MAPPED-ADDRESS, and with its own
+    /// transaction ID:
+    ///
+    /// ```
+    /// use ginnel_stun::{Class, Message, MessageBuffer, MessageWriter, Method};
+    /// use ginnel_stun::attribute::{MappedAddress, XorMappedAddress};
+    ///
+    /// let request = Message::parse_or_rfc3489(b"\x00\x01\x00\x00old!transactions")?;
+    /// let (id, source) = (request.transaction_id(), "192.0.2.1:5000".parse()?);
+    /// let mut octets = [0; 100];
+    /// let mut answer = MessageBuffer::new(&mut octets);
+    /// let open = MessageWriter::new(&mut answer, Class::Success, Method::BINDING, id)?;
+    /// if id.is_rfc3489() {
+    ///     open.attribute(&MappedAddress(source))?.finish();
+    /// } else {
+    ///     open.attribute(&XorMappedAddress(source))?.finish();
+    /// }
+    /// assert_eq!(answer.octets()[..20], *b"\x01\x01\x00\x0cold!transactions");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn parse_or_rfc3489(octets: &'a [u8]) -> Result<Self, ParseError> {
+        Self::parse_with::<false>(octets)
+    }
+
+    #[inline]
+    fn parse_with<const COOKIE: bool>(octets: &'a [u8]) -> Result<Self, ParseError> {
         use ParseErrorReason as Reason;
         let fail = |offset, reason| Err(ParseError { offset, reason });
         let Some((header, rest)) = octets.split_first_chunk::<HEADER_LEN>() else {
             return fail(octets.len(), Reason::ShorterThanHeader);
         };
-        let [t0, _, l0, l1, c0, c1, c2, c3, id @ ..] = *header;
+        let [t0, _, l0, l1, id @ ..] = *header;
+        let transaction_id = TransactionId::rfc3489(id);
         if t0 & 0xC0 != 0 {
             return fail(0, Reason::FirstBitsNotZero);
         }
-        if u32::from_be_bytes([c0, c1, c2, c3]) != MAGIC_COOKIE {
+        if COOKIE && transaction_id.is_rfc3489() {
             return fail(4, Reason::NoMagicCookie);
         }
         let length = usize::from(u16::from_be_bytes([l0, l1]));
@@ -86,7 +120,7 @@ impl<'a> Message<'a> {
             return fail(2, Reason::LengthNotOfDatagram);
         }
         let ends = Self::walk(octets)?;
-        Ok(Self { octets, transaction_id: TransactionId::new(id), ends })
+        Ok(Self { octets, transaction_id, ends })
     }
 
     /// Checks that every attribute lies within the message, and finds those that end it.
@@ -205,6 +239,21 @@ impl<'a> Message<'a> {
             key.check_sha1(before, value)
         } else {
             Integrity::Absent
+        }
+    }
+
+    /// Whether `key` made the GOOG-MESSAGE-INTEGRITY-32 with which the message ends: HMAC-SHA1, of which libwebrtc
+    /// keeps 4 octets. That is no protection against who can try often, so [`Message::integrity`] knows nothing of it,
+    /// and it is for GOOG-PING alone. Bad where anything but FINGERPRINT stands behind it.
+    pub fn goog_integrity_32(&self, key: &IntegrityKey) -> Integrity {
+        let mut attributes = self.attributes();
+        let Some(raw) = attributes.find(|raw| raw.kind == AttributeType::GOOG_MESSAGE_INTEGRITY_32) else {
+            return Integrity::Absent;
+        };
+        let is_last = attributes.all(|behind| behind.kind == AttributeType::FINGERPRINT);
+        match self.octets.get(..raw.offset) {
+            Some(before) if is_last => key.check_goog_32(before, raw.value),
+            _ => Integrity::Bad,
         }
     }
 

@@ -149,6 +149,35 @@ fn sec_10_other_protocols_are_not_stun() {
 }
 
 #[test]
+fn rfc3489_messages_are_read_where_they_are_asked_for() {
+    let mut octets = ByHand::binding().with(AttributeType::CHANGE_REQUEST, &[0, 0, 0, 6]);
+    octets.set(4, b"old!");
+    let octets = octets.octets();
+    assert_eq!(reason(&octets), ParseErrorReason::NoMagicCookie);
+    assert!(!Message::is_claimed_by(&octets));
+    let message = Message::parse_or_rfc3489(&octets).unwrap();
+    assert!(message.transaction_id().is_rfc3489());
+    assert_eq!(message.transaction_id().octets(), ID.octets());
+    assert_eq!(message.transaction_id().header_octets(), octets[4..20]);
+    assert_ne!(message.transaction_id(), ID);
+    assert_eq!(message.get(), Ok(Some(attribute::ChangeRequest { ip: true, port: true })));
+    // What has a cookie is read as ever, and everything else is checked as ever.
+    assert_eq!(Message::parse_or_rfc3489(REQUEST), Message::parse(REQUEST));
+    for cut in 0..octets.len() {
+        assert!(Message::parse_or_rfc3489(&octets[..cut]).is_err());
+    }
+    let refused = |at: usize, octet: u8| {
+        let mut damaged = octets.clone();
+        damaged[at] = octet;
+        Message::parse_or_rfc3489(&damaged).unwrap_err().reason()
+    };
+    assert_eq!(refused(0, 0x40), ParseErrorReason::FirstBitsNotZero);
+    assert_eq!(refused(3, 7), ParseErrorReason::LengthNotMultipleOfFour);
+    assert_eq!(refused(3, 12), ParseErrorReason::LengthNotOfDatagram);
+    assert_eq!(refused(23, 5), ParseErrorReason::AttributeBeyondMessage);
+}
+
+#[test]
 fn sec_11_what_follows_integrity_is_ignored() {
     let octets = ByHand::binding()
         .with(AttributeType::PRIORITY, &[0, 0, 0, 1])
