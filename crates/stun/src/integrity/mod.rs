@@ -115,8 +115,8 @@ pub enum CredentialError {
 /// ```
 #[derive(Clone)]
 pub struct IntegrityKey {
-    sha1: Keyed<Sha1>,
-    sha256: Keyed<Sha256>,
+    sha1: Keyed<Sha1, 5>,
+    sha256: Keyed<Sha256, 8>,
 }
 impl IntegrityKey {
     /// The key of a short-term credential (RFC 8489 section 9.1.1): the password, in printable ASCII.
@@ -146,11 +146,11 @@ impl IntegrityKey {
 
     /// The HMAC-SHA1 of `before` as if its message length were `length`.
     pub(crate) fn sha1(&self, before: &[u8], length: u16) -> [u8; SHA1_LEN] {
-        self.sha1.mac(before, length).into()
+        octets(self.sha1.mac(before, length))
     }
     /// The HMAC-SHA256 of `before` as if its message length were `length`.
     pub(crate) fn sha256(&self, before: &[u8], length: u16) -> [u8; SHA256_LEN] {
-        self.sha256.mac(before, length).into()
+        octets(self.sha256.mac(before, length))
     }
     pub(crate) fn check_sha1(&self, before: &[u8], value: &[u8]) -> Integrity {
         let Some(length) = length_ending_with(before, SHA1_LEN) else { return Integrity::Bad };
@@ -183,6 +183,12 @@ impl fmt::Debug for IntegrityKey {
 /// What the length field says when `before` is followed by one more attribute of `value_len` octets.
 pub(crate) fn length_ending_with(before: &[u8], value_len: usize) -> Option<u16> {
     u16::try_from(before.len().checked_sub(crate::message::HEADER_LEN)? + 4 + value_len).ok()
+}
+
+/// Words in network byte order.
+fn octets<const W: usize, const N: usize>(words: [u32; W]) -> [u8; N] {
+    const { assert!(N == 4 * W) };
+    core::array::from_fn(|i| words[i / 4].to_be_bytes()[i % 4])
 }
 
 /// Compares in constant time, four octets at once: there are five words to compare, and not twenty octets.

@@ -64,6 +64,34 @@ fn a_key_of_any_length_works() {
     }
 }
 
+/// The framing is our own, so it is held to the library's: every boundary of a block, in the key and in the message.
+#[test]
+fn the_framing_is_that_of_the_library_for_keys_and_messages_of_every_length() {
+    use hmac::{Hmac, KeyInit, Mac};
+    let octets: [u8; 200] = core::array::from_fn(|i| (i * 7 + 3) as u8);
+    let lengths =
+        (4..=octets.len()).flat_map(|message| [0, 1, 22, 63, 64, 65, 200].map(|key| (key, message)));
+    for (key, message) in lengths.chain((0..=octets.len()).map(|key| (key, 60))) {
+        let ours = IntegrityKey::from_octets(&octets[..key]);
+        let mut hashed = octets[..message].to_vec();
+        hashed[2..4].copy_from_slice(&0xBEEF_u16.to_be_bytes());
+        let mut sha1 = Hmac::<sha1::Sha1>::new_from_slice(&octets[..key]).unwrap();
+        sha1.update(&hashed);
+        assert_eq!(
+            ours.sha1(&octets[..message], 0xBEEF)[..],
+            sha1.finalize().into_bytes()[..],
+            "{key}, {message}"
+        );
+        let mut sha256 = Hmac::<sha2::Sha256>::new_from_slice(&octets[..key]).unwrap();
+        sha256.update(&hashed);
+        assert_eq!(
+            ours.sha256(&octets[..message], 0xBEEF)[..],
+            sha256.finalize().into_bytes()[..],
+            "{key}, {message}"
+        );
+    }
+}
+
 #[test]
 fn a_key_is_not_shown() {
     assert_eq!(std::format!("{:?}", key()), "IntegrityKey(..)");
