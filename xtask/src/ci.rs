@@ -12,7 +12,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let mut failures = Vec::new();
     let mut keep = |outcome: Result<(), Failure>| failures.extend(outcome.err());
     keep(quiet("format", &["fmt", "--all", "--check"]));
-    for apart in ["fuzz", "xtask/no-std"] {
+    for apart in ["fuzz", "xtask/no-std", "xtask/no-std/no-alloc"] {
         let manifest = format!("{apart}/Cargo.toml");
         keep(quiet(&format!("format, {apart}"), &["fmt", "--check", "--manifest-path", &manifest]));
     }

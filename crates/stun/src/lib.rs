@@ -2,16 +2,20 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "alloc"))]
 extern crate alloc;
 
 pub mod attribute;
+#[cfg(feature = "alloc")]
 pub mod auth;
+#[cfg(feature = "alloc")]
 pub mod client;
 mod fingerprint;
 #[doc(hidden)]
 pub mod fuzz;
 mod integrity;
 mod message;
+#[cfg(feature = "alloc")]
 mod server;
 #[cfg(test)]
 mod testing;
@@ -23,5 +27,6 @@ pub use message::{
     Attributes, Class, HEADER_LEN, MAGIC_COOKIE, Message, Method, ParseError, ParseErrorReason, RawAttribute,
     TransactionId,
 };
+#[cfg(feature = "alloc")]
 pub use server::{BindingServer, ServerEvent, ServerStats};
 pub use writer::{BeforeSha256, MessageBuffer, MessageWriter, Open, Room, Sealed, SealedSha256};
