@@ -16,9 +16,12 @@ pub mod fuzz;
 mod integrity;
 mod message;
 #[cfg(feature = "alloc")]
+pub mod resolve;
+#[cfg(feature = "alloc")]
 mod server;
 #[cfg(test)]
 mod testing;
+pub mod uri;
 mod writer;
 
 pub use fingerprint::Fingerprint;
