@@ -25,40 +25,44 @@ pub(super) const fn veil(transaction_id: TransactionId) -> [u8; 16] {
 /// What the plain shape is veiled with.
 pub(super) const PLAIN: [u8; 16] = [0; 16];
 
+#[inline]
 pub(super) fn parse(value: &[u8], veil: [u8; 16]) -> Result<SocketAddr, Malformed> {
     let Some((&[_, family, p0, p1], address)) = value.split_first_chunk() else {
         return Err(Malformed::Length);
     };
+    let length = |_| Malformed::Length;
     let ip = match family {
-        IPV4 => IpAddr::V4(Ipv4Addr::from(xor::<4>(address, veil)?)),
-        IPV6 => IpAddr::V6(Ipv6Addr::from(xor::<16>(address, veil)?)),
+        IPV4 => IpAddr::V4(Ipv4Addr::from(xor::<4>(address.try_into().map_err(length)?, veil))),
+        IPV6 => IpAddr::V6(Ipv6Addr::from(xor::<16>(address.try_into().map_err(length)?, veil))),
         _ => return Err(Malformed::AddressFamily),
     };
-    Ok(SocketAddr::new(ip, u16::from_be_bytes([p0 ^ veil[0], p1 ^ veil[1]])))
+    Ok(SocketAddr::new(ip, u16::from_be_bytes(xor([p0, p1], veil))))
 }
 
+#[inline]
 pub(super) const fn encoded_len(address: &SocketAddr) -> usize {
     if address.is_ipv4() { 8 } else { 20 }
 }
 
+#[inline]
 pub(super) fn write(address: &SocketAddr, out: &mut [u8], veil: [u8; 16]) {
-    let [p0, p1] = address.port().to_be_bytes();
-    let (family, ip, len) = match address.ip() {
+    let port: [u8; 2] = xor(address.port().to_be_bytes(), veil);
+    let mut head = |family| out[..4].copy_from_slice(&[0, family, port[0], port[1]]);
+    match address.ip() {
         IpAddr::V4(ip) => {
-            let mut octets = [0; 16];
-            octets[..4].copy_from_slice(&ip.octets());
-            (IPV4, octets, 4)
+            head(IPV4);
+            out[4..].copy_from_slice(&xor(ip.octets(), veil));
         }
-        IpAddr::V6(ip) => (IPV6, ip.octets(), 16),
-    };
-    let veiled: [u8; 16] = core::array::from_fn(|i| ip[i] ^ veil[i]);
-    out[..4].copy_from_slice(&[0, family, p0 ^ veil[0], p1 ^ veil[1]]);
-    out[4..].copy_from_slice(&veiled[..len]);
+        IpAddr::V6(ip) => {
+            head(IPV6);
+            out[4..].copy_from_slice(&xor(ip.octets(), veil));
+        }
+    }
 }
 
-fn xor<const N: usize>(address: &[u8], veil: [u8; 16]) -> Result<[u8; N], Malformed> {
-    let address: &[u8; N] = address.try_into().map_err(|_| Malformed::Length)?;
-    Ok(core::array::from_fn(|i| address[i] ^ veil[i]))
+/// The front of the veil, laid over `octets`.
+fn xor<const N: usize>(octets: [u8; N], veil: [u8; 16]) -> [u8; N] {
+    core::array::from_fn(|i| octets[i] ^ veil[i])
 }
 
 /// An attribute that is one transport address in either shape.
@@ -66,15 +70,18 @@ macro_rules! address_attribute {
     ($name:ident, $kind:ident, $veil:expr) => {
         impl $crate::attribute::Attribute<'_> for $name {
             const TYPE: $crate::attribute::AttributeType = $crate::attribute::AttributeType::$kind;
+            #[inline]
             fn parse(
                 value: &[u8],
                 transaction_id: $crate::message::TransactionId,
             ) -> Result<Self, $crate::attribute::Malformed> {
                 $crate::attribute::address::parse(value, $veil(transaction_id)).map(Self)
             }
+            #[inline]
             fn encoded_len(&self) -> usize {
                 $crate::attribute::address::encoded_len(&self.0)
             }
+            #[inline]
             fn write(&self, out: &mut [u8], transaction_id: $crate::message::TransactionId) {
                 $crate::attribute::address::write(&self.0, out, $veil(transaction_id))
             }

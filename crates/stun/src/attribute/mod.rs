@@ -133,12 +133,15 @@ macro_rules! number_attribute {
     ($name:ident, $inner:ty, $kind:ident) => {
         impl Attribute<'_> for $name {
             const TYPE: AttributeType = AttributeType::$kind;
+            #[inline]
             fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
                 Ok(Self(<$inner>::from_be_bytes(value.try_into().map_err(|_| Malformed::Length)?)))
             }
+            #[inline]
             fn encoded_len(&self) -> usize {
                 size_of::<$inner>()
             }
+            #[inline]
             fn write(&self, out: &mut [u8], _: TransactionId) {
                 out.copy_from_slice(&self.0.to_be_bytes());
             }
@@ -152,9 +155,11 @@ macro_rules! flag_attribute {
     ($name:ident, $kind:ident) => {
         impl Attribute<'_> for $name {
             const TYPE: AttributeType = AttributeType::$kind;
+            #[inline]
             fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
                 if value.is_empty() { Ok(Self) } else { Err(Malformed::Length) }
             }
+            #[inline]
             fn encoded_len(&self) -> usize {
                 0
             }
@@ -172,12 +177,15 @@ macro_rules! octets_attribute {
         pub struct $name<'a>(pub &'a [u8]);
         impl<'a> Attribute<'a> for $name<'a> {
             const TYPE: AttributeType = AttributeType::$kind;
+            #[inline]
             fn parse(value: &'a [u8], _: TransactionId) -> Result<Self, Malformed> {
                 Ok(Self(value))
             }
+            #[inline]
             fn encoded_len(&self) -> usize {
                 self.0.len()
             }
+            #[inline]
             fn write(&self, out: &mut [u8], _: TransactionId) {
                 out.copy_from_slice(self.0);
             }

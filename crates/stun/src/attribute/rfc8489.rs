@@ -75,12 +75,15 @@ macro_rules! text_attribute {
         }
         impl<'a> Attribute<'a> for $name<'a> {
             const TYPE: AttributeType = AttributeType::$kind;
+            #[inline]
             fn parse(value: &'a [u8], _: TransactionId) -> Result<Self, Malformed> {
                 $crate::attribute::rfc8489::text(value).map(Self)
             }
+            #[inline]
             fn encoded_len(&self) -> usize {
                 self.0.len()
             }
+            #[inline]
             fn write(&self, out: &mut [u8], _: TransactionId) {
                 out.copy_from_slice(self.0.as_bytes());
             }

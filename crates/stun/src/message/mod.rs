@@ -45,7 +45,8 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {
     octets: &'a [u8],
-    transaction_id: TransactionId,
+    /// The front of the same octets: what is fixed is read where it lies, without a copy and without a check.
+    header: &'a [u8; HEADER_LEN],
     ends: Ends,
 }
 
@@ -105,11 +106,10 @@ impl<'a> Message<'a> {
             return fail(octets.len(), Reason::ShorterThanHeader);
         };
         let [t0, _, l0, l1, id @ ..] = *header;
-        let transaction_id = TransactionId::rfc3489(id);
         if t0 & 0xC0 != 0 {
             return fail(0, Reason::FirstBitsNotZero);
         }
-        if COOKIE && transaction_id.is_rfc3489() {
+        if COOKIE && TransactionId::rfc3489(id).is_rfc3489() {
             return fail(4, Reason::NoMagicCookie);
         }
         let length = usize::from(u16::from_be_bytes([l0, l1]));
@@ -120,7 +120,7 @@ impl<'a> Message<'a> {
             return fail(2, Reason::LengthNotOfDatagram);
         }
         let ends = Self::walk(octets)?;
-        Ok(Self { octets, transaction_id, ends })
+        Ok(Self { octets, header, ends })
     }
 
     /// Checks that every attribute lies within the message, and finds those that end it.
@@ -166,8 +166,10 @@ impl<'a> Message<'a> {
     }
     /// Pairs a response with its request.
     #[must_use]
+    #[inline]
     pub const fn transaction_id(&self) -> TransactionId {
-        self.transaction_id
+        let [_, _, _, _, id @ ..] = *self.header;
+        TransactionId::rfc3489(id)
     }
     /// The whole message, as it came.
     #[must_use]
@@ -184,7 +186,7 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn get<A: Attribute<'a>>(&self) -> Result<Option<A>, AttributeError> {
         let Some(raw) = self.find(A::TYPE) else { return Ok(None) };
-        match A::parse(raw.value, self.transaction_id) {
+        match A::parse(raw.value, self.transaction_id()) {
             Ok(value) => Ok(Some(value)),
             Err(reason) => Err(AttributeError { attribute: A::TYPE, offset: raw.offset, reason }),
         }
@@ -286,13 +288,13 @@ impl<'a> Message<'a> {
     }
     #[inline]
     fn message_type(&self) -> u16 {
-        u16::from_be_bytes([self.octets[0], self.octets[1]])
+        u16::from_be_bytes([self.header[0], self.header[1]])
     }
 }
 impl core::fmt::Debug for Message<'_> {
     /// Class, method, transaction and the kinds of attributes: values may be secrets or addresses.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{:?} {:?} {:?} ", self.method(), self.class(), self.transaction_id)?;
+        write!(f, "{:?} {:?} {:?} ", self.method(), self.class(), self.transaction_id())?;
         f.debug_list().entries(self.attributes().map(|raw| raw.kind)).finish()
     }
 }
