@@ -10,6 +10,8 @@ pub mod attribute;
 pub mod auth;
 #[cfg(feature = "alloc")]
 pub mod client;
+#[cfg(feature = "alloc")]
+mod credential;
 mod fingerprint;
 #[doc(hidden)]
 pub mod fuzz;
@@ -24,6 +26,8 @@ mod testing;
 pub mod uri;
 mod writer;
 
+#[cfg(feature = "alloc")]
+pub use credential::{Credential, LongTermCredential, ShortTermCredential};
 pub use fingerprint::Fingerprint;
 pub use integrity::{CredentialError, Integrity, IntegrityAlgorithm, IntegrityKey, Sha256Len};
 pub use message::{

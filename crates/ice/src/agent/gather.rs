@@ -94,6 +94,7 @@ impl Gatherer {
     pub(super) fn new(seed: &Seed) -> Self {
         let config = ClientConfig::default()
             .with_schedule(RTO, RC, RM)
+            .with_learn_rto(false) // RFC 8445 section 14.3 has its own
             .with_max_transactions(2 * MAX_SOCKETS * super::MAX_STUN_SERVERS, 2 * MAX_SOCKETS);
         Self {
             sockets: Vec::new(),

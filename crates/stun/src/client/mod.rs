@@ -1,42 +1,65 @@
-//! Client transactions (RFC 8489 sections 6.2, 6.3.3, 6.3.4 and 9.1.4): asks servers, many at once.
+//! Client transactions (RFC 8489 sections 6.2, 6.3, 9.1, 9.2 and 10): asks servers, very many at once.
 //!
 //! ```text
 //!            start                 sent, Rc not reached: Retransmit after RTO, 2 RTO, 4 RTO ...
 //!  (nothing) -----> [ to be sent ] ---------> [ waiting ] --timer--> [ to be sent ]
-//!                                   sent, Rc reached: GiveUp after Rm x RTO; over a stream: after Ti
-//!                                  ---------> [ waiting ] --timer--> Failed(TimedOut or IntegrityViolated)
-//!                                             [ waiting ] --response, checked--> Mapped, Failed, or a Response
+//!                    ^    ^         sent, Rc reached: GiveUp after Rm x RTO; over a stream: after Ti
+//!                    |    |        ---------> [ waiting ] --timer--> Failed(TimedOut or IntegrityViolated)
+//!                    |    |                   [ waiting ] --ICMP, hard--> Failed(Unreachable)
+//!                    |    |                   [ waiting ] --response, checked--> Mapped, Failed, or a Response
+//!                    |    +-- 401, 438, 300 over UDP -+
+//!                    |                                +-- 500 --> [ repeating ] --timer--> [ to be sent ]
+//!                    +-------------- follow ----------+-- 300 over a connection --> [ following ] --timer--> Failed
 //! ```
 //!
-//! A response counts only on the path of its request, with its method, with the integrity that was asked for. What
-//! fails these checks is discarded, and the schedule goes on (SECURITY.md, case 15).
-//! Left out so far: an RTO learnt from earlier transactions, long-term credentials, ALTERNATE-SERVER.
+//! A response counts only on the path of its request or one that the request names, with its method, and made with the
+//! credential that the request bore. What fails these checks is discarded, and the schedule goes on (SECURITY.md, case
+//! 15). 401, 438, 300 and 500 lead to a new transaction of the same [`RequestId`].
+//!
+//! What is learnt of a server stays: the round trip ([`rto`]), and the realm, nonce and key ([`auth`]), so that later
+//! requests are authenticated at once.
+//!
+//! ICMP errors are not authenticated. One counts only for requests that were sent on just its path and are not answered,
+//! only if it is hard ([`IcmpError::is_hard`]), and not at all with [`ClientConfig::with_heed_icmp`] off.
+//!
+//! Left out: connections, which the caller opens; and waiting for one of a server's ten transactions to end, which is an
+//! error at the start.
 
+mod auth;
+mod cache;
 mod config;
 mod event;
+mod request;
+mod response;
+mod rto;
+mod table;
+mod timers;
 mod transaction;
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    vec::Vec,
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use ginnel_core::{
-    Buffer, Handled, Instant, NoRoom, Notice, Packet, Path, Receive, Rng, Seed, Transmit, Wake,
+    Handled, IcmpError, Instant, NoRoom, Notice, Packet, Path, Receive, Rng, Seed, Transmit, Wake,
 };
 
-pub(crate) use transaction::KNOWN;
-use transaction::{Kind, Timer, Transaction};
+use auth::Learnt;
+pub(crate) use request::KNOWN;
+use request::{Build, boxed};
+use rto::Rtos;
+use table::Table;
+use timers::Timers;
+use transaction::{History, Kind, Timer, Transaction};
 
 pub use config::ClientConfig;
-pub use event::{Event, FailureReason, Response, StartError, Stats};
-pub use transaction::{Algorithms, Request};
+pub use event::{AlternateRefusal, Event, FailureReason, Response, StartError, Stats};
+pub use request::{MAX_RESPONSE_PATHS, Request, RequestId};
 
 use crate::{
-    attribute::{ErrorCode, XorMappedAddress},
-    fingerprint::Fingerprint,
-    integrity::IntegrityAlgorithm,
-    message::{Class, Message, Method, TransactionId},
+    message::{Message, Method, TransactionId},
     writer::MessageWriter,
 };
 
@@ -44,10 +67,10 @@ use crate::{
 ///
 /// | kind | verbs |
 /// |---|---|
-/// | commands | [`binding`](Self::binding), [`request`](Self::request), [`cancel`](Self::cancel) |
+/// | commands | [`binding`](Self::binding), [`request`](Self::request), [`follow`](Self::follow), [`cancel`](Self::cancel) |
 /// | tell | [`handle_input`](Self::handle_input), [`handle_timeout`](Self::handle_timeout), [`handle_notice`](Self::handle_notice), [`close`](Self::close) |
 /// | ask | [`poll_transmit`](Self::poll_transmit), [`poll_request`](Self::poll_request), [`poll_event`](Self::poll_event), [`poll_timeout`](Self::poll_timeout), [`is_closed`](Self::is_closed) |
-/// | look | [`in_progress`](Self::in_progress), [`stats`](Self::stats) |
+/// | look | [`in_progress`](Self::in_progress), [`rto`](Self::rto), [`stats`](Self::stats) |
 ///
 /// After each command and each tell, drain transmits, then events, then ask for the wake-up: [`ginnel_core::settle`]
 /// does it in this order, and [`ginnel_core`] says why.
@@ -77,12 +100,11 @@ use crate::{
 pub struct Client {
     config: ClientConfig,
     rng: Rng,
-    transactions: BTreeMap<TransactionId, Transaction>,
-    /// When each waiting transaction wants to be woken, soonest first.
-    wakes: BTreeSet<(Instant, TransactionId)>,
-    /// Requests that are due, each at most once.
-    outbox: VecDeque<TransactionId>,
-    /// At most as many as transactions were started: [`ClientConfig::max_transactions`] counts them too.
+    table: Table,
+    timers: Timers,
+    rtos: Rtos,
+    learnt: Learnt,
+    /// At most two for each of [`ClientConfig::max_transactions`], which counts events too: one on the way, one at the end.
     events: VecDeque<Event>,
     closed: bool,
     stats: Stats,
@@ -95,9 +117,10 @@ impl Client {
         Self {
             config,
             rng: seed.fork("stun transaction ids").into_rng(),
-            transactions: BTreeMap::new(),
-            wakes: BTreeSet::new(),
-            outbox: VecDeque::new(),
+            table: Table::default(),
+            timers: Timers::default(),
+            rtos: Rtos::new(config.max_servers),
+            learnt: Learnt::new(config.max_servers),
             events: VecDeque::new(),
             closed: false,
             stats: Stats::default(),
@@ -105,85 +128,124 @@ impl Client {
     }
 
     /// Asks for our address as the server on `path` sees it. Ends in [`Event::Mapped`] or [`Event::Failed`].
-    pub fn binding(&mut self, _now: Instant, path: Path) -> Result<TransactionId, StartError> {
-        self.start(path, Kind::Binding, Request::new(Method::BINDING), |open| Ok(open))
+    pub fn binding(&mut self, now: Instant, path: Path) -> Result<RequestId, StartError> {
+        self.start(now, path, Kind::Binding, Request::new(Method::BINDING), None)
     }
-    /// Asks anything: `build` adds the attributes, the client message integrity and FINGERPRINT. Ends in a [`Response`]
-    /// as data, or in [`Event::Failed`].
+    /// Asks anything: `build` adds the attributes, the client those of the credential, message integrity and FINGERPRINT.
+    /// Ends in a [`Response`] as data, or in [`Event::Failed`].
+    ///
+    /// Each attempt after a challenge or a redirection is a message of its own, under another transaction ID: `build` is
+    /// kept and called again for it, so that addresses which the ID veils come out right.
+    ///
+    /// ```
+    /// use ginnel_core::{Instant, Path, Seed};
+    /// use ginnel_stun::{LongTermCredential, Method, attribute::Software};
+    /// use ginnel_stun::client::{Client, ClientConfig, Request};
+    ///
+    /// let mut client = Client::new(ClientConfig::default(), Seed::new([1; 32]));
+    /// let path = Path::udp("192.0.2.1:5000".parse()?, "198.51.100.1:3478".parse()?);
+    /// let request = Request::new(Method::BINDING).with_credential(LongTermCredential::new("user", "pass")?);
+    /// client.request(Instant::EPOCH, path, request, |open| match Software::new("mine") {
+    ///     Ok(software) => open.attribute(&software),
+    ///     Err(_) => Ok(open),
+    /// })?;
+    /// assert_eq!(client.in_progress(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn request(
         &mut self,
-        _now: Instant,
+        now: Instant,
         path: Path,
         request: Request,
-        build: impl for<'p, 'b> FnOnce(MessageWriter<'p, 'b>) -> Result<MessageWriter<'p, 'b>, NoRoom>,
-    ) -> Result<TransactionId, StartError> {
-        self.start(path, Kind::Request, request, build)
+        build: impl for<'p, 'b> Fn(MessageWriter<'p, 'b>) -> Result<MessageWriter<'p, 'b>, NoRoom>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<RequestId, StartError> {
+        self.start(now, path, Kind::Request, request, Some(boxed(build)))
     }
-    /// Forgets a transaction, without an event. False if there is no such.
-    pub fn cancel(&mut self, transaction: TransactionId) -> bool {
-        self.remove(transaction).is_some()
+    /// After [`Event::Alternate`]: asks the other server, over the connection that was opened to it.
+    pub fn follow(&mut self, now: Instant, request: RequestId, path: Path) -> Result<(), StartError> {
+        if self.closed {
+            return Err(StartError::Closed);
+        }
+        let slot = self.table.slot_of(request).ok_or(StartError::NotWaiting)?;
+        let waits = |it: &Transaction| it.timer == Some(Timer::Follow);
+        if !self.table.get(slot).is_some_and(waits) {
+            return Err(StartError::NotWaiting);
+        }
+        if self.table.len_with(path.remote) >= self.config.max_transactions_per_server {
+            return Err(StartError::TooManyToServer);
+        }
+        self.go_on(now, slot, path);
+        Ok(())
+    }
+    /// Forgets a request, without an event. False if there is no such.
+    pub fn cancel(&mut self, request: RequestId) -> bool {
+        self.table.slot_of(request).is_some_and(|slot| self.remove(slot).is_some())
     }
 
     fn start(
         &mut self,
+        now: Instant,
         path: Path,
         kind: Kind,
         request: Request,
-        build: impl for<'p, 'b> FnOnce(MessageWriter<'p, 'b>) -> Result<MessageWriter<'p, 'b>, NoRoom>,
-    ) -> Result<TransactionId, StartError> {
+        build: Option<Box<Build>>,
+    ) -> Result<RequestId, StartError> {
         if self.closed {
             return Err(StartError::Closed);
         }
-        if self.transactions.len() + self.events.len() >= self.config.max_transactions {
+        if self.table.len() + self.events.len() >= self.config.max_transactions {
             return Err(StartError::TooMany);
         }
-        let to_server = self.transactions.values().filter(|other| other.path.remote == path.remote).count();
-        if to_server >= self.config.max_transactions_per_server {
+        if self.table.len_with(path.remote) >= self.config.max_transactions_per_server {
             return Err(StartError::TooManyToServer);
         }
-        let id = TransactionId::draw(&mut self.rng);
-        let mut buffer: Buffer = [0; _];
-        let mut packet = Packet::empty(&mut buffer);
-        self.write(&mut packet, id, &request, build).map_err(|NoRoom| StartError::NoRoom)?;
-        let octets = packet.bytes().into();
-        let transaction = Transaction {
+        let auth = self.learnt.auth(&path, request.credential.as_ref());
+        let mut transaction = Transaction {
+            id: TransactionId::draw(&mut self.rng),
             path,
             request,
             kind,
-            octets,
+            build,
+            auth,
+            octets: Box::default(),
+            rto: self.rtos.rto(now, path.remote.ip(), &self.config),
             sent: 0,
             first_sent: None,
             timer: None,
             violated: false,
+            history: History::default(),
         };
-        self.transactions.insert(id, transaction);
-        self.outbox.push_back(id);
+        transaction.write(&self.config).map_err(|NoRoom| StartError::NoRoom)?;
+        let request = self.table.insert(transaction).ok_or(StartError::TooMany)?;
+        self.table.enqueue(request.slot());
+        // What comes later, answers and timers, allocates nothing.
+        self.timers.reserve(self.table.capacity());
+        self.events.reserve(2 * self.table.len());
         self.stats.started += 1;
-        Ok(id)
+        Ok(request)
     }
-    fn write(
-        &self,
-        packet: &mut Packet<'_>,
-        id: TransactionId,
-        request: &Request,
-        build: impl for<'p, 'b> FnOnce(MessageWriter<'p, 'b>) -> Result<MessageWriter<'p, 'b>, NoRoom>,
-    ) -> Result<(), NoRoom> {
-        use IntegrityAlgorithm::{Sha1, Sha256};
-        let open = build(MessageWriter::new(packet, Class::Request, request.method, id)?)?;
-        let fingerprint = self.config.fingerprint;
-        match &request.protection {
-            None if fingerprint => open.fingerprint()?,
-            None => open.finish(),
-            Some((key, algorithms)) => {
-                let sealed = match algorithms {
-                    Algorithms::Only(Sha1) => open.integrity_as(Sha1, key)?,
-                    Algorithms::Only(Sha256) => open.integrity_sha256(key)?,
-                    Algorithms::Both => open.integrity(key)?.integrity_sha256(key)?,
-                };
-                if fingerprint { sealed.fingerprint()? } else { sealed.finish() }
+    /// Begins another attempt of a request, on this path, at once or later: a new transaction (RFC 8489 section 6.1).
+    fn attempt(&mut self, now: Instant, slot: u32, path: Path, later: Option<Instant>) {
+        let id = TransactionId::draw(&mut self.rng);
+        self.timers.clear(slot);
+        self.table.unqueue(slot);
+        self.table.rename(slot, id, path.remote);
+        let Some(transaction) = self.table.get_mut(slot) else { return };
+        transaction.path = path;
+        transaction.rto = self.rtos.rto(now, path.remote.ip(), &self.config);
+        if transaction.write(&self.config).is_err() {
+            return self.fail(slot, FailureReason::NoRoom);
+        }
+        match later {
+            None => self.table.enqueue(slot),
+            Some(at) => {
+                transaction.timer = Some(Timer::Repeat);
+                self.timers.set(slot, at);
             }
         }
-        Ok(())
     }
 
     /// One arrival: [`Handled::Data`] is the answer to a [`Client::request`], still in the packet. Requests, indications
@@ -196,128 +258,100 @@ impl Client {
         if !message.class().is_response() {
             return Handled::Foreign;
         }
-        let id = message.transaction_id();
-        let Some(transaction) = self.transactions.get_mut(&id) else {
+        let slot = self.table.find(message.transaction_id());
+        // What was not sent yet, nobody can answer.
+        let asked = slot.and_then(|slot| Some((slot, self.table.get(slot).filter(|it| it.sent > 0)?)));
+        let Some((slot, transaction)) = asked else {
             self.stats.unknown_transaction += 1;
             return Handled::Foreign;
         };
-        let fingerprint = message.fingerprint();
-        // RFC 8489 section 6.3 and SECURITY.md case 15: what fails these is as if it had never come.
-        let discarded = if transaction.path != input.path {
-            &mut self.stats.wrong_path
-        } else if message.method() != transaction.request.method {
-            &mut self.stats.wrong_method
-        } else if fingerprint == Fingerprint::Bad
-            || self.config.fingerprint && fingerprint == Fingerprint::Absent
-        {
-            &mut self.stats.bad_fingerprint
-        } else if !transaction.accepts(&message) {
-            transaction.violated = true;
-            // RFC 8489 section 9.1.4: over a reliable transport it ends at once.
-            if transaction.path.transport != ginnel_core::Transport::Udp {
-                self.fail(id, FailureReason::IntegrityViolated);
-            }
-            &mut self.stats.bad_integrity
-        } else {
-            return self.on_response(now, &message);
-        };
-        *discarded += 1;
-        Handled::Consumed
-    }
-
-    /// RFC 8489 sections 6.3.3 and 6.3.4: a response that passed every check ends its transaction.
-    fn on_response(&mut self, now: Instant, message: &Message<'_>) -> Handled<Response> {
-        let id = message.transaction_id();
-        let Some(transaction) = self.transactions.get(&id) else { return Handled::Foreign };
-        let (path, rtt) = (transaction.path, transaction.rtt(now));
-        if message.unknown_required(transaction.request.known).next().is_some() {
-            self.fail(id, FailureReason::ResponseNotUnderstood);
-            return Handled::Consumed;
-        }
-        let error = match (message.class(), message.get::<ErrorCode<'_>>()) {
-            (Class::Error, Ok(Some(error))) => Some(error.code()),
-            (Class::Error, _) => {
-                self.fail(id, FailureReason::NoErrorCode);
-                return Handled::Consumed;
-            }
-            _ => None,
-        };
-        if transaction.kind == Kind::Request {
-            self.remove(id);
-            self.stats.answered += 1;
-            return Handled::Data(Response { transaction: id, class: message.class(), rtt });
-        }
-        match (error, message.get::<XorMappedAddress>()) {
-            (Some(code), _) => self.fail(id, FailureReason::Refused(code)),
-            (None, Ok(Some(XorMappedAddress(mapped)))) => {
-                self.remove(id);
-                self.stats.answered += 1;
-                self.events.push_back(Event::Mapped { transaction: id, path, mapped, rtt });
-            }
-            (None, _) => self.fail(id, FailureReason::NoMappedAddress),
-        }
-        Handled::Consumed
+        let verdict = self.judge(transaction, input.path, &message);
+        self.conclude(now, slot, verdict, &message)
     }
 
     /// Fires what is due: sends again, or gives up.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&(at, id)) = self.wakes.first() {
+        while let Some((at, slot)) = self.timers.first() {
             if at > now {
                 return;
             }
-            self.wakes.pop_first();
-            let Some(transaction) = self.transactions.get_mut(&id) else { continue };
+            self.timers.clear(slot);
+            let Some(transaction) = self.table.get_mut(slot) else { continue };
             match transaction.timer.take() {
                 None => {}
-                Some((_, Timer::Retransmit)) => self.outbox.push_back(id),
-                Some((_, Timer::GiveUp)) if transaction.violated => {
-                    self.fail(id, FailureReason::IntegrityViolated);
+                Some(Timer::Retransmit | Timer::Repeat) => self.table.enqueue(slot),
+                Some(Timer::GiveUp) if transaction.violated => {
+                    self.fail(slot, FailureReason::IntegrityViolated);
                 }
-                Some((_, Timer::GiveUp)) => self.fail(id, FailureReason::TimedOut),
+                Some(Timer::GiveUp | Timer::Follow) => self.fail(slot, FailureReason::TimedOut),
             }
         }
     }
     /// News of sockets: what was asked through one that is lost has failed (RFC 8489 section 6.2.2).
     pub fn handle_notice(&mut self, _now: Instant, notice: Notice) {
-        self.fail_all(FailureReason::SocketLost, |path: &Path| notice.ends(*path));
+        match notice {
+            Notice::Lost { remote, .. } => {
+                // Whoever waits for the connection to another server needs this one no longer.
+                let lost = |it: &Transaction| notice.ends(it.path) && it.timer != Some(Timer::Follow);
+                match remote {
+                    Some(remote) => _ = self.fail_with(remote, FailureReason::SocketLost, lost),
+                    None => self.fail_all(FailureReason::SocketLost, lost),
+                }
+            }
+            Notice::Unreachable { path, error } => self.on_icmp(path, error),
+            Notice::Opened { .. } | Notice::Accepted { .. } => {}
+        }
+    }
+    /// RFC 8489 section 6.2.1: a hard error fails what was sent on this path and is not answered. It may be forged, so it
+    /// says nothing of what was not sent, nor of what would have passed where *too big* is said.
+    fn on_icmp(&mut self, path: Path, error: IcmpError) {
+        let hit = |it: &Transaction| {
+            it.path == path && it.sent > 0 && error.mtu().is_none_or(|mtu| it.is_larger_than(mtu))
+        };
+        let failed = if self.config.heed_icmp && error.is_hard() && !path.transport.is_stream() {
+            self.fail_with(path.remote, FailureReason::Unreachable(error), hit)
+        } else {
+            0
+        };
+        self.stats.icmp_hard += failed;
+        self.stats.icmp_ignored += u64::from(failed == 0);
     }
     /// Writes the next request that is due.
     pub fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
-        loop {
-            let id = self.outbox.pop_front()?;
-            let Some(transaction) = self.transactions.get_mut(&id) else { continue };
-            packet.clear();
-            if packet.append(&transaction.octets).is_err() {
-                // A packet that is smaller than the contract's `Buffer`: nothing is lost, a larger one takes it.
-                self.outbox.push_front(id);
-                return None;
-            }
-            let at = transaction.on_sent(now, &self.config);
-            self.wakes.insert((at, id));
-            self.stats.sent += 1;
-            self.stats.retransmitted += u64::from(transaction.sent > 1);
-            return Some(Transmit::to(transaction.path));
-        }
+        let slot = self.table.front()?;
+        let transaction = self.table.get_mut(slot)?;
+        packet.clear();
+        // A packet that is smaller than the contract's `Buffer`: nothing is lost, a larger one takes it.
+        packet.append(&transaction.octets).ok()?;
+        let at = transaction.on_sent(now, &self.config);
+        self.stats.sent += 1;
+        self.stats.retransmitted += u64::from(transaction.sent > 1);
+        let transmit = Transmit::to(transaction.path);
+        self.table.unqueue(slot);
+        self.timers.set(slot, at);
+        Some(transmit)
     }
     /// Nothing: a client uses the sockets it is given.
     pub fn poll_request(&mut self) -> Option<ginnel_core::Request> {
         None
     }
-    /// What became of a transaction.
+    /// What became of a request.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
     /// When to call [`handle_timeout`](Self::handle_timeout).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Wake> {
-        let &(at, id) = self.wakes.first()?;
-        let why = match self.transactions.get(&id)?.timer? {
-            (_, Timer::Retransmit) => "stun: send the request again",
-            (_, Timer::GiveUp) => "stun: give the request up",
+        let (at, slot) = self.timers.first()?;
+        let why = match self.table.get(slot)?.timer? {
+            Timer::Retransmit => "stun: send the request again",
+            Timer::GiveUp => "stun: give the request up",
+            Timer::Repeat => "stun: repeat the request after a server error",
+            Timer::Follow => "stun: give up waiting for the alternate server",
         };
         Some(Wake::new(at, why))
     }
-    /// Ends at once: every transaction fails, and [`Event::Closed`] is the last event.
+    /// Ends at once: every request fails, and [`Event::Closed`] is the last event.
     pub fn close(&mut self, _now: Instant) {
         if self.closed {
             return;
@@ -331,10 +365,15 @@ impl Client {
     pub fn is_closed(&self) -> bool {
         self.closed
     }
-    /// Transactions that have not ended.
+    /// Requests that have not ended.
     #[must_use]
     pub fn in_progress(&self) -> usize {
-        self.transactions.len()
+        self.table.len()
+    }
+    /// The retransmission timeout that a request to this server would begin with (RFC 8489 section 6.2.1).
+    #[must_use]
+    pub fn rto(&self, now: Instant, server: IpAddr) -> Duration {
+        self.rtos.rto(now, server, &self.config)
     }
     /// Counters.
     #[must_use]
@@ -342,27 +381,39 @@ impl Client {
         self.stats
     }
 
-    fn fail_all(&mut self, reason: FailureReason, of: impl Fn(&Path) -> bool) {
-        let ids: Vec<_> =
-            self.transactions.iter().filter(|(_, it)| of(&it.path)).map(|(&id, _)| id).collect();
-        for id in ids {
-            self.fail(id, reason);
-        }
-    }
-    fn fail(&mut self, id: TransactionId, reason: FailureReason) {
-        let Some(transaction) = self.remove(id) else { return };
-        self.stats.failed += 1;
-        self.events.push_back(Event::Failed { transaction: id, path: transaction.path, reason });
-    }
-    fn remove(&mut self, id: TransactionId) -> Option<Transaction> {
-        let transaction = self.transactions.remove(&id)?;
-        match transaction.timer {
-            Some((at, _)) => {
-                self.wakes.remove(&(at, id));
+    /// Fails requests of one server, and says how many.
+    fn fail_with(
+        &mut self,
+        server: SocketAddr,
+        reason: FailureReason,
+        of: impl Fn(&Transaction) -> bool,
+    ) -> u64 {
+        let (mut next, mut failed) = (self.table.next_with(server, None), 0);
+        while let Some(slot) = next {
+            next = self.table.next_with(server, Some(slot));
+            if self.table.get(slot).is_some_and(&of) {
+                self.fail(slot, reason);
+                failed += 1;
             }
-            None => self.outbox.retain(|&other| other != id),
         }
-        Some(transaction)
+        failed
+    }
+    fn fail_all(&mut self, reason: FailureReason, of: impl Fn(&Transaction) -> bool) {
+        let slots: Vec<u32> =
+            self.table.slots().filter(|&slot| self.table.get(slot).is_some_and(&of)).collect();
+        for slot in slots {
+            self.fail(slot, reason);
+        }
+    }
+    fn fail(&mut self, slot: u32, reason: FailureReason) {
+        let request = self.table.request_of(slot);
+        let Some(transaction) = self.remove(slot) else { return };
+        self.stats.failed += 1;
+        self.events.push_back(Event::Failed { request, path: transaction.path, reason });
+    }
+    fn remove(&mut self, slot: u32) -> Option<Transaction> {
+        self.timers.clear(slot);
+        self.table.remove(slot)
     }
 }
 ginnel_core::machine!(impl [] Client { Event = Event; Data = Response; } [requests]);

@@ -99,6 +99,9 @@ pub enum CredentialError {
     /// RFC 8265 section 4.2: OpaqueString forbids control characters.
     #[error("a credential has a control character")]
     ControlCharacter,
+    /// RFC 8489 section 14.3: USERNAME has fewer than 509 octets.
+    #[error("a user name is longer than 508 octets")]
+    TooLong,
     /// Prepare the text with OpaqueString (RFC 8265), and give the key by [`IntegrityKey::from_octets`].
     #[error("a credential is not ASCII, and is not prepared here")]
     NotAscii,
