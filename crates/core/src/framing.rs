@@ -4,7 +4,8 @@
 //! through the two functions of [`Framing`]. They look at a slice and keep nothing, so reading is resumable at any octet:
 //! collect what came, ask [`Framing::next`], and drain what it says is whole.
 //!
-//! What is not here: a reassembly buffer (the driver's, bounded by [`Framing::longest`]) and idle timeouts.
+//! What is not here: a reassembly buffer (the driver's, bounded by [`Framing::longest`]; without a driver,
+//! [`FrameReader`](crate::FrameReader)) and idle timeouts.
 
 use crate::{NoRoom, Packet};
 

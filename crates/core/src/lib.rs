@@ -6,7 +6,10 @@ pub mod check;
 mod drive;
 #[cfg(feature = "std")]
 mod epoch;
+mod frame_reader;
 mod framing;
+#[doc(hidden)]
+pub mod fuzz;
 mod host;
 mod icmp;
 mod machine;
@@ -20,6 +23,7 @@ mod time;
 pub use drive::{Io, receive, settle};
 #[cfg(feature = "std")]
 pub use epoch::Epoch;
+pub use frame_reader::{FrameReader, StreamError, StreamErrorReason};
 pub use framing::{Frame, Framing};
 pub use host::{Alpn, HostName, HostNameError};
 pub use icmp::{IcmpError, IcmpVersion};
