@@ -1,16 +1,20 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod asker;
 mod browser;
 mod coturn;
 mod daemon;
+mod drive;
 mod internet;
 mod namespace;
 mod program;
 
+pub use asker::{Asker, Attributes, Question, Said};
 pub use browser::{Browser, Scenario, Screenshot};
 pub use coturn::Coturn;
 pub use daemon::Daemon;
+pub use drive::{Heard, drive};
 pub use internet::{Gateway, Internet, Site};
 pub use namespace::Namespace;
 pub use program::{Demo, Program};

@@ -1,0 +1,63 @@
+//! A machine over the real sockets of a namespace, under the tokio driver.
+
+use std::time::Duration;
+
+use ginnel_core::{Epoch, Instant, Machine, Receive, Transmit};
+use ginnel_tokio::{App, Driver, driver};
+
+use crate::Namespace;
+
+/// What a machine said until it was closed.
+#[derive(Debug)]
+pub struct Heard<M: Machine> {
+    /// The machine, to look at.
+    pub machine: M,
+    /// Its events.
+    pub events: Vec<M::Event>,
+    /// What it handed up, each with its octets.
+    pub data: Vec<(M::Data, Vec<u8>)>,
+}
+
+/// Runs a machine until it is closed. `prepare` is called with its driver first, and may command it.
+///
+/// # Panics
+/// If it is not closed within `limit`.
+pub fn drive<M>(
+    namespace: &Namespace,
+    limit: Duration,
+    machine: M,
+    prepare: impl FnOnce(&mut Driver<M>) + Send,
+) -> Heard<M>
+where
+    M: Machine + Send,
+    M::Event: Send,
+    M::Data: Send,
+{
+    namespace.enter(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a tokio runtime").block_on(async {
+            let mut driver = driver(Epoch::start(), machine);
+            let mut ears = Ears { events: Vec::new(), data: Vec::new() };
+            prepare(&mut driver);
+            let ended = tokio::time::timeout(limit, driver.run(&mut ears)).await.is_ok();
+            assert!(ended, "the machine is not closed after {limit:?}");
+            let Ears { events, data } = ears;
+            Heard { machine: driver.into_machine(), events, data }
+        })
+    })
+}
+
+struct Ears<M: Machine> {
+    events: Vec<M::Event>,
+    data: Vec<(M::Data, Vec<u8>)>,
+}
+
+impl<M: Machine> App<M> for Ears<M> {
+    fn event(&mut self, _: Instant, _: &mut M, event: M::Event) {
+        self.events.push(event);
+    }
+    fn data(&mut self, _: Instant, _: &mut M, data: M::Data, input: &mut Receive<'_>) -> Option<Transmit> {
+        self.data.push((data, input.packet.bytes().to_vec()));
+        None
+    }
+}
