@@ -7,35 +7,34 @@ use std::{
 };
 
 use ginnel_core::{
-    Epoch, Frame, Framing, HEADROOM, Handled, Packet, Path, Port, Receive, Request, Seed, Ticket, Transport,
+    Epoch, FrameReader, Framing, HEADROOM, Handled, Packet, Path, Port, Receive, Request, Seed, Ticket,
+    Transport,
 };
 use ginnel_interop::{Asker, Coturn, Heard, Internet, Namespace, Question, Said, drive, skip};
 use ginnel_stun::{
-    LongTermCredential, Message,
-    attribute::{MappedAddress, XorMappedAddress},
-    client::{Client, ClientConfig, Event, FailureReason},
+    LongTermCredential, Message, Method,
+    attribute::{AttributeType, MappedAddress, RequestedTransport, XorMappedAddress},
+    client::{self, AlternateRefusal, Client, ClientConfig, Event, FailureReason},
 };
 
 /// Long enough for a busy machine, and no test waits for it to pass.
 const LIMIT: Duration = Duration::from_secs(20);
 const SERVER: IpAddr = IpAddr::V4(Internet::SERVERS[0]);
 
-/// A machine of its own with two addresses and coturn on both, unless this one cannot have it.
+/// An Internet for coturn, unless this machine cannot have them.
+fn internet() -> Option<Internet> {
+    let made = match Coturn::missing() {
+        Some(why) => Err(why),
+        None => Internet::new().map_err(|why| format!("no network namespace can be made: {why}")),
+    };
+    made.inspect_err(|why| skip(why)).ok()
+}
+
+/// The same with coturn on both addresses of the servers.
 fn stage(options: &[&str]) -> Option<(Internet, Coturn)> {
-    if let Some(why) = Coturn::missing() {
-        skip(&why);
-        return None;
-    }
-    match Internet::new() {
-        Ok(internet) => {
-            let coturn = Coturn::start(internet.servers(), &Internet::SERVERS.map(IpAddr::V4), options);
-            Some((internet, coturn))
-        }
-        Err(why) => {
-            skip(&format!("no network namespace can be made: {why}"));
-            None
-        }
-    }
+    let internet = internet()?;
+    let coturn = Coturn::start(internet.servers(), &Internet::SERVERS.map(IpAddr::V4), options);
+    Some((internet, coturn))
 }
 
 /// Asks over UDP, from the server's own machine: what it says is then what we know.
@@ -94,20 +93,17 @@ fn blocking_tcp(server: SocketAddr) -> (SocketAddr, SocketAddr) {
         Framing::Stun.wrap(&mut packet).unwrap();
         stream.write_all(packet.bytes()).unwrap();
     }
-    // One octet at a time: streams may come in such pieces.
-    let mut collected = Vec::new();
-    let (skip, len) = loop {
-        let mut octet = [0];
-        stream.read_exact(&mut octet).unwrap();
-        collected.extend(octet);
-        match Framing::Stun.next(&collected) {
-            Frame::NeedMore => {}
-            Frame::Whole { skip, len, .. } => break (skip, len),
-            Frame::Bad => panic!("not STUN: {collected:x?}"),
-        }
-    };
-    buffer[HEADROOM..HEADROOM + len].copy_from_slice(&collected[skip..skip + len]);
-    let packet = Packet::received(&mut buffer, HEADROOM..HEADROOM + len).unwrap();
+    // One octet at a time: a stream may come in such pieces.
+    let mut collected = [0; 2048];
+    let mut reader = FrameReader::new(Framing::Stun, &mut collected);
+    while !reader.has_message().unwrap() {
+        stream.read_exact(&mut reader.space()[..1]).unwrap();
+        reader.filled(1);
+    }
+    let message = reader.take();
+    let received = HEADROOM..HEADROOM + message.len();
+    buffer[received.clone()].copy_from_slice(message);
+    let packet = Packet::received(&mut buffer, received).unwrap();
     let handled = client.handle_input(clock.now(), &mut Receive::new(path, packet));
     assert!(matches!(handled, Handled::Consumed), "{handled:?}");
     let Some(Event::Mapped { mapped, .. }) = client.poll_event() else { panic!("no address") };
@@ -157,3 +153,31 @@ fn coturn_answers_a_client_of_rfc_3489() {
     assert_eq!(answer[4..20], question[4..]);
     assert_eq!(message.get().unwrap(), Some(MappedAddress(local)));
 }
+
+/// coturn sends who wants an allocation to another server, and does so before it has authenticated anybody. Over UDP nothing
+/// shows that it is coturn who says so, and the client does not go (RFC 8489 section 10).
+#[test]
+fn coturn_redirects_without_proof_and_the_client_stays() {
+    let alternate =
+        ["--lt-cred-mech", "--user", "user:pass", "--realm", "r", "--alternate-server", "203.0.113.9:3478"];
+    let Some((internet, _coturn)) = stage(&alternate) else { return };
+    let heard = ask(internet.servers(), Coturn::PORT, ClientConfig::default(), vec![allocate()]);
+    let unproven = FailureReason::Alternate(AlternateRefusal::Unauthenticated);
+    assert_eq!(mapped(&heard), [Err(unproven)], "{heard:?}");
+}
+
+fn allocate() -> Question {
+    let credential = LongTermCredential::new("user", "pass").unwrap();
+    let request = client::Request::new(Method::ALLOCATE).with_credential(credential).with_known(ALLOCATED);
+    Question::Request(Box::new(request), |open| open.attribute(&RequestedTransport::UDP))
+}
+
+/// What the answer to an Allocate request holds that must be understood.
+const ALLOCATED: &[AttributeType] = &[
+    AttributeType::XOR_MAPPED_ADDRESS,
+    AttributeType::XOR_RELAYED_ADDRESS,
+    AttributeType::LIFETIME,
+    AttributeType::ERROR_CODE,
+    AttributeType::REALM,
+    AttributeType::NONCE,
+];
