@@ -3,12 +3,12 @@
 mod common;
 
 use common::{Nat, Pair, Side, connected, ms, secs, selected};
-use ginnel_core::Port;
+use ginnel_core::{Port, Seed};
 use ginnel_ice::{
     AgentConfig, Candidate, CandidateAddress, CandidateKind, CandidateTransport, Event, Role, State,
 };
 use ginnel_netsim::{Link, NetworkId, Sim};
-use ginnel_stun::BindingServer;
+use ginnel_stun::{BindingServer, ServerConfig};
 
 const ROUND_TRIP: u64 = 100;
 
@@ -107,7 +107,7 @@ fn behind_two_nats(seed: u64, server_answers: bool) -> Pair {
     let host_b = sim.host_in(home_b, ["10.0.1.1"]);
     let server = sim.host(["198.51.100.1"]);
     if server_answers {
-        let node = sim.add(server, BindingServer::new());
+        let node = sim.add(server, BindingServer::new(ServerConfig::default(), Seed::new([7; 32])));
         sim.bind(node, "198.51.100.1", Port::Exact(3478)).unwrap();
     }
     let config = |role| AgentConfig::new(role).with_stun_server("198.51.100.1:3478".parse().unwrap());
@@ -180,7 +180,7 @@ fn a_redundant_server_reflexive_candidate_is_not_told() {
     let mut sim = Sim::new(10);
     let (host_a, host_b) = (sim.host(["192.0.2.1"]), sim.host(["192.0.2.2"]));
     let server = sim.host(["198.51.100.1"]);
-    let node = sim.add(server, BindingServer::new());
+    let node = sim.add(server, BindingServer::new(ServerConfig::default(), Seed::new([7; 32])));
     sim.bind(node, "198.51.100.1", Port::Exact(3478)).unwrap();
     let config = AgentConfig::new(Role::Controlling).with_stun_server("198.51.100.1:3478".parse().unwrap());
     let mut pair = Pair::on(sim, (host_a, config), (host_b, AgentConfig::new(Role::Controlled)));

@@ -9,7 +9,7 @@ use ginnel_core::{Epoch, Handled, Instant, Packet, Path, Port, Receive, Seed, Tr
 use ginnel_ice::{AgentConfig, CandidateKind, Role, mdns};
 use ginnel_netsim::{Datagram, Link, Middlebox, NetworkId, Sim, Verdict};
 use ginnel_peer::{ChannelConfig, Event, Peer, PeerConfig, SdpType};
-use ginnel_stun::BindingServer;
+use ginnel_stun::{BindingServer, ServerConfig};
 
 const NAME: &str = "3cb3a3f0-6a61-4d5b-9f5d-0c7a0f2e8f11.local";
 
@@ -142,7 +142,7 @@ fn behind_a_nat(trickle: bool) -> (Sim, ginnel_netsim::NodeId<Peer>) {
     let home = sim.network(NetworkId::CORE, OneToOne { inside: ip("10.0.0.2"), outside: ip("203.0.113.5") });
     let (host, server) = (sim.host_in(home, ["10.0.0.2"]), sim.host(["198.51.100.7"]));
     sim.set_default_link(NetworkId::CORE, Link::new(ms(10)));
-    let stun = sim.add(server, BindingServer::new());
+    let stun = sim.add(server, BindingServer::new(ServerConfig::default(), Seed::new([7; 32])));
     sim.bind(stun, "198.51.100.7", Port::Exact(3478)).expect("the port is free");
     let ice =
         AgentConfig::new(Role::Controlled).with_stun_server("198.51.100.7:3478".parse().expect("an address"));

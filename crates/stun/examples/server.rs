@@ -15,8 +15,10 @@ use std::{
     time::Duration,
 };
 
-use ginnel_core::{Epoch, Frame, Framing, HEADROOM, Handled, Packet, Path, Receive, Transmit, Transport};
-use ginnel_stun::BindingServer;
+use ginnel_core::{
+    Epoch, Frame, Framing, HEADROOM, Handled, Packet, Path, Receive, Seed, Transmit, Transport,
+};
+use ginnel_stun::{BindingServer, ServerConfig};
 
 /// Streams at once.
 const MAX_STREAMS: usize = 100;
@@ -25,11 +27,13 @@ const IDLE: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let at: SocketAddr = std::env::args().nth(1).ok_or("usage: server ADDRESS:PORT")?.parse()?;
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)?;
     let udp = UdpSocket::bind(at)?;
     let at = udp.local_addr()?;
     let tcp = TcpListener::bind(at)?;
     let service = Service {
-        machine: Mutex::new(BindingServer::new()),
+        machine: Mutex::new(BindingServer::new(ServerConfig::default(), Seed::new(seed))),
         clock: Epoch::start(),
         sockets: vec![udp],
         streams: AtomicUsize::new(0),

@@ -43,7 +43,8 @@ pub fn run(data: &[u8]) {
 /// A server answers with a message that is at most three times its request, or leaves alone what is not its own.
 #[cfg(feature = "alloc")]
 fn ask_server(data: &[u8]) {
-    use ginnel_core::{Handled, Instant, Path, Receive};
+    use ginnel_core::{Handled, Instant, Path, Receive, Seed};
+    let mut server = crate::BindingServer::new(crate::ServerConfig::default(), Seed::new([7; 32]));
     let mut buffer: Buffer = [0; _];
     let mut packet = Packet::empty(&mut buffer);
     if packet.append(data).is_err() {
@@ -51,7 +52,7 @@ fn ask_server(data: &[u8]) {
     }
     let (local, remote) = (([192, 0, 2, 1], 3478).into(), ([192, 0, 2, 2], 5000).into());
     let mut input = Receive::new(Path::udp(local, remote), packet);
-    match crate::BindingServer::new().handle_input(Instant::EPOCH, &mut input) {
+    match server.handle_input(Instant::EPOCH, &mut input) {
         Handled::Send(_) => {
             let octets = input.packet.bytes();
             assert!(octets.len() <= 3 * data.len(), "an answer amplifies little");

@@ -35,5 +35,8 @@ pub use message::{
     TransactionId,
 };
 #[cfg(feature = "alloc")]
-pub use server::{BindingServer, ServerEvent, ServerStats};
+pub use server::{
+    BindingServer, Discovery, DiscoveryAddresses, DiscoveryAddressesError, FingerprintPolicy, ServerConfig,
+    ServerEvent, ServerStats,
+};
 pub use writer::{BeforeSha256, MessageBuffer, MessageWriter, Open, Room, Sealed, SealedSha256};

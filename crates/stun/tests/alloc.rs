@@ -5,7 +5,7 @@ use std::hint::black_box;
 use ginnel_alloc_counter::{Counting, allocations};
 use ginnel_core::{Buffer, Handled, Instant, Packet, Path, Receive, Seed};
 use ginnel_stun::{
-    BindingServer, Class, Fingerprint, Integrity, IntegrityKey, Message, MessageWriter, Method,
+    BindingServer, Class, Fingerprint, Integrity, IntegrityKey, Message, MessageWriter, Method, ServerConfig,
     TransactionId,
     attribute::{AttributeType, IceControlling, Priority, UseCandidate, Username},
     client::{Client, ClientConfig},
@@ -60,7 +60,7 @@ fn a_key_is_made_without_allocating() {
 
 #[test]
 fn answering_allocates_nothing() {
-    let mut server = BindingServer::new();
+    let mut server = BindingServer::new(ServerConfig::default(), Seed::new([7; 32]));
     let mut buffer: Buffer = [0; _];
     let mut packet = Packet::empty(&mut buffer);
     for request in [

@@ -19,7 +19,7 @@ use ginnel::{
     core::{Epoch, Instant, Port},
     driver::{App, Driver},
     dtls_srtp::dtls::{Certificate, Versions},
-    stun::{BindingServer, ServerEvent},
+    stun::{BindingServer, ServerConfig, ServerEvent},
     tokio::Tokio,
 };
 use tokio::net::TcpListener;
@@ -155,7 +155,8 @@ struct StunServer {
 impl StunServer {
     fn bind(address: SocketAddr) -> Result<Self, String> {
         let port = if address.port() == 0 { Port::Any } else { Port::Exact(address.port()) };
-        let mut driver = Driver::new(Tokio, Epoch::start(), BindingServer::new());
+        let server = BindingServer::new(ServerConfig::default(), host::seed()?);
+        let mut driver = Driver::new(Tokio, Epoch::start(), server);
         let address = driver.bind(address.ip(), port).map_err(|refused| {
             format!("no STUN server on {address}: {refused}; choose another with --stun ADDR, or --no-stun")
         })?;
@@ -170,7 +171,7 @@ impl StunServer {
     }
 }
 
-/// A stateless server has nothing to tell.
+/// A server that asks for no credentials has nothing to tell.
 struct Silent;
 
 impl App<BindingServer> for Silent {

@@ -32,6 +32,8 @@ pub use rfc7635::{AccessToken, SealedToken, ThirdPartyAuthorization, TokenBlock}
 pub use rfc7982::TransactionTransmitCounter;
 pub use rfc8016::MobilityTicket;
 pub use rfc8445::{IceControlled, IceControlling, Priority, UseCandidate};
+#[cfg(feature = "alloc")]
+pub(crate) use rfc8489::TEXT_READ_MAX;
 pub use rfc8489::{
     AlternateDomain, AlternateServer, ErrorCode, MappedAddress, Nonce, Realm, Software, UnknownAttributes,
     UserHash, Username, XorMappedAddress,

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// RFC 8489 sections 14.3, 14.8 to 14.10, 14.14: what receivers take.
-const TEXT_READ_MAX: usize = 763;
+pub(crate) const TEXT_READ_MAX: usize = 763;
 /// RFC 8489 sections 14.8 to 14.10, 14.14: what senders keep to. USERNAME has one less (14.3: *fewer* than 509).
 const TEXT_SENT_MAX: usize = 509;
 /// RFC 8489 sections 14.8 to 14.10, 14.14: fewer than 128 characters are sent.

@@ -77,10 +77,10 @@ use crate::{
 ///
 /// ```
 /// use ginnel_core::{Instant, Packet, Path, Receive, Seed};
-/// use ginnel_stun::{BindingServer, client::{Client, ClientConfig, Event}};
+/// use ginnel_stun::{BindingServer, ServerConfig, client::{Client, ClientConfig, Event}};
 ///
 /// let mut client = Client::new(ClientConfig::default(), Seed::new([1; 32]));
-/// let mut server = BindingServer::new();
+/// let mut server = BindingServer::new(ServerConfig::default(), Seed::new([8; 32]));
 /// let path = Path::udp("192.0.2.1:5000".parse()?, "198.51.100.1:3478".parse()?);
 /// client.binding(Instant::EPOCH, path)?;
 /// let mut buffer = [0; 2048];

@@ -1,14 +1,17 @@
 use alloc::vec::Vec;
 
-use ginnel_core::{ANSWER, Buffer, HEADROOM, Handled, Instant, Packet, Path, Receive, Transport};
+use ginnel_core::{ANSWER, Buffer, HEADROOM, Handled, Instant, Packet, Path, Receive, Seed, Transport};
 
-use super::{BindingServer, ServerEvent, UNKNOWN_LISTED_MAX};
+use super::{BindingServer, ServerConfig, ServerEvent, request::UNKNOWN_LISTED_MAX};
 use crate::{
     Class, Fingerprint, Message, Method,
     attribute::*,
     testing::{ByHand, ID, REQUEST},
 };
 
+fn server() -> BindingServer {
+    BindingServer::new(ServerConfig::default(), Seed::new([7; 32]))
+}
 fn path() -> Path {
     Path::udp("198.51.100.1:3478".parse().unwrap(), "192.0.2.1:5000".parse().unwrap())
 }
@@ -22,7 +25,7 @@ fn ask(server: &mut BindingServer, path: Path, octets: &[u8]) -> (Handled, Vec<u
     (handled, input.packet.bytes().to_vec())
 }
 fn answer(octets: &[u8]) -> Vec<u8> {
-    match ask(&mut BindingServer::new(), path(), octets) {
+    match ask(&mut server(), path(), octets) {
         (Handled::Send(transmit), answer) => {
             assert_eq!(transmit.path, path(), "RFC 8489 section 6.3.1.2");
             answer
@@ -32,12 +35,12 @@ fn answer(octets: &[u8]) -> Vec<u8> {
 }
 /// It gives no answer, and counts it where `counter` says.
 fn silent(octets: &[u8], counter: fn(&super::ServerStats) -> u64) {
-    let mut server = BindingServer::new();
+    let mut server = server();
     assert_eq!(ask(&mut server, path(), octets).0, Handled::Consumed);
     assert_eq!(counter(&server.stats()), 1);
 }
 fn foreign(octets: &[u8]) {
-    let (handled, after) = ask(&mut BindingServer::new(), path(), octets);
+    let (handled, after) = ask(&mut server(), path(), octets);
     assert_eq!((handled, &after[..]), (Handled::Foreign, octets), "what is not ours is untouched");
 }
 
@@ -45,7 +48,7 @@ fn foreign(octets: &[u8]) {
 fn a_binding_request_is_answered_with_its_source() {
     for remote in ["192.0.2.1:5000", "[2001:db8::1]:5000"] {
         let path = Path { remote: remote.parse().unwrap(), ..path() };
-        let (handled, octets) = ask(&mut BindingServer::new(), path, &ByHand::binding().octets());
+        let (handled, octets) = ask(&mut server(), path, &ByHand::binding().octets());
         assert!(matches!(handled, Handled::Send(transmit) if transmit.path == path));
         let answer = Message::parse(&octets).unwrap();
         assert_eq!(
@@ -67,7 +70,7 @@ fn a_request_with_fingerprint_is_answered_with_fingerprint() {
 #[test]
 fn rfc8489_6_3_1_retransmissions_get_the_same_answer() {
     let request = ByHand::binding().octets();
-    let mut server = BindingServer::new();
+    let mut server = server();
     assert_eq!(ask(&mut server, path(), &request), ask(&mut server, path(), &request));
     assert_eq!(server.stats().answered, 2);
 }
@@ -75,7 +78,7 @@ fn rfc8489_6_3_1_retransmissions_get_the_same_answer() {
 #[test]
 fn an_answer_leaves_by_the_transport_of_its_question() {
     let tcp = Path { transport: Transport::Tcp, ..path() };
-    let (handled, _) = ask(&mut BindingServer::new(), tcp, &ByHand::binding().octets());
+    let (handled, _) = ask(&mut server(), tcp, &ByHand::binding().octets());
     assert!(matches!(handled, Handled::Send(transmit) if transmit.path == tcp));
 }
 
@@ -167,7 +170,7 @@ fn sec_17_padding_of_answers_is_zero() {
 fn unauthenticated_answers_amplify_little() {
     let ipv6 = Path { remote: "[2001:db8::1]:5000".parse().unwrap(), ..path() };
     let factor = |octets: Vec<u8>| {
-        let (_, answer) = ask(&mut BindingServer::new(), ipv6, &octets);
+        let (_, answer) = ask(&mut server(), ipv6, &octets);
         answer.len() as f64 / octets.len() as f64
     };
     assert!(factor(ByHand::binding().octets()) <= 2.2);
@@ -187,12 +190,12 @@ fn the_smallest_packet_of_the_contract_has_room_for_every_answer() {
     let end = buffer.len();
     buffer[end - octets.len()..].copy_from_slice(&octets);
     let mut input = Receive::new(path(), Packet::received(&mut buffer, end - octets.len()..end).unwrap());
-    assert!(matches!(BindingServer::new().handle_input(Instant::EPOCH, &mut input), Handled::Send(_)));
+    assert!(matches!(server().handle_input(Instant::EPOCH, &mut input), Handled::Send(_)));
 }
 
 #[test]
 fn a_closed_server_says_so_once_and_answers_nobody() {
-    let mut server = BindingServer::new();
+    let mut server = server();
     assert_eq!((server.is_closed(), server.poll_event()), (false, None));
     server.close(Instant::EPOCH);
     server.close(Instant::EPOCH);
