@@ -1,5 +1,8 @@
 //! Timelines of the client. What several of them share is here.
 
+mod alternate;
+mod errors;
+mod long_term;
 mod schedule;
 mod short_term;
 
