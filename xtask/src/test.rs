@@ -42,6 +42,8 @@ fn peers() -> Result<(), Failure> {
     heading("tests against real peers");
     setup::run()?;
     Step::cargo("build the program", &["build", "--release", "--package", "ginnel-cli", "--quiet"]).run()?;
+    Step::cargo("build the examples", &["build", "--package", "ginnel-stun", "--examples", "--quiet"])
+        .run()?;
     // One at a time: each test runs a whole browser, and the tests measure time to connect.
     let words: &[&str] = if nextest() {
         &["nextest", "run", "--package", "ginnel-interop", "--test-threads", "1", "--no-fail-fast"]

@@ -1,4 +1,4 @@
-//! The `ginnel` program as a child process.
+//! The `ginnel` program and the examples as child processes.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -20,10 +20,23 @@ impl Program {
     /// If it was not built.
     #[must_use]
     pub fn path() -> PathBuf {
-        let target = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
-        let path = target.join("release/ginnel");
+        let path = target().join("release/ginnel");
         assert!(path.is_file(), "{} is missing: cargo build --release --package ginnel-cli", path.display());
+        path
+    }
+
+    /// An example of `ginnel-stun`, as `cargo test` builds it.
+    ///
+    /// # Panics
+    /// If it was not built.
+    #[must_use]
+    pub fn example(name: &str) -> PathBuf {
+        let path = target().join("debug/examples").join(name);
+        assert!(
+            path.is_file(),
+            "{} is missing: cargo build --package ginnel-stun --examples",
+            path.display()
+        );
         path
     }
 
@@ -37,6 +50,11 @@ impl Program {
         command.arg("connect").arg(url).args(more).stdin(Stdio::null());
         command.output().expect("ginnel connect starts")
     }
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from)
 }
 
 /// A running `ginnel demo`; killed when dropped.

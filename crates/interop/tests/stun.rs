@@ -10,7 +10,9 @@ use ginnel_core::{
     Epoch, FrameReader, Framing, HEADROOM, Handled, Packet, Path, Port, Receive, Request, Seed, Ticket,
     Transport,
 };
-use ginnel_interop::{Asker, Coturn, Heard, Internet, Namespace, Question, Said, drive, skip};
+use ginnel_interop::{
+    Asker, Coturn, Daemon, Heard, Internet, Namespace, Program, Question, Said, drive, skip,
+};
 use ginnel_stun::{
     LongTermCredential, Message, Method,
     attribute::{AttributeType, MappedAddress, RequestedTransport, XorMappedAddress},
@@ -154,8 +156,8 @@ fn coturn_answers_a_client_of_rfc_3489() {
     assert_eq!(message.get().unwrap(), Some(MappedAddress(local)));
 }
 
-/// coturn sends who wants an allocation to another server, and does so before it has authenticated anybody. Over UDP nothing
-/// shows that it is coturn who says so, and the client does not go (RFC 8489 section 10).
+/// coturn sends who wants an allocation to another server, and does so before it has authenticated anybody. RFC 8489 section
+/// 10 lets it; but over UDP nothing shows that it is coturn who says so, and the client does not go.
 #[test]
 fn coturn_redirects_without_proof_and_the_client_stays() {
     let alternate =
@@ -181,3 +183,58 @@ const ALLOCATED: &[AttributeType] = &[
     AttributeType::REALM,
     AttributeType::NONCE,
 ];
+
+/// The server of the example, with two addresses and two ports, and what coturn's clients say of it.
+#[test]
+fn coturns_clients_ask_our_server() {
+    let Some(internet) = internet() else { return };
+    let machine = internet.servers();
+    let _server = server(machine, Coturn::PORT);
+    let run = |words: &[&str]| {
+        let mut command = machine.command("timeout");
+        let output = command.arg("20").args(words).arg(SERVER.to_string()).output().expect("coturn's tools");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{words:?}: {}\n{said}", output.status);
+        said
+    };
+    let [first, second] = Internet::SERVERS;
+
+    // A plain request, one to be answered from the other address and port, and one to the port above ours.
+    let said = run(&["turnutils_stunclient", "-f"]);
+    let all = |what: &str| -> Vec<&str> {
+        said.lines().filter_map(|line| line.split_once(what)).map(|(_, value)| value.trim()).collect()
+    };
+    assert_eq!(all("Other addr: :"), [&format!("{second}:3479"); 3], "{said}");
+    // The first is printed twice.
+    let origins = [
+        format!("{first}:3478"),
+        format!("{first}:3478"),
+        format!("{second}:3479"),
+        format!("{second}:3479"),
+    ];
+    assert_eq!(all("Response origin: :"), origins, "{said}");
+    let ports: Vec<u16> =
+        all("UDP reflexive addr:").into_iter().map(|at| at.parse::<SocketAddr>().unwrap().port()).collect();
+    assert!(matches!(ports[..], [a, b, c] if a == b && c == a + 1), "{said}");
+
+    for padding in [&[][..], &["-P"]] {
+        let said =
+            run(&[&["turnutils_natdiscovery", "-m", "-f", "-H", "-L", &first.to_string()], padding].concat());
+        for finding in [
+            "No NAT! (Endpoint Independent Mapping)",
+            "Endpoint Independent Filtering!",
+            "successful hairpinning",
+        ] {
+            assert!(said.contains(finding), "'{finding}' is missing from:\n{said}");
+        }
+        assert!(!said.contains("ALG Found") && !said.contains("timeout"), "{said}");
+    }
+}
+
+/// The example `server` on both addresses of the servers, at this port and the one above.
+fn server(machine: &Namespace, port: u16) -> Daemon {
+    let [first, second] = Internet::SERVERS;
+    let mut command = machine.command(Program::example("server"));
+    command.args([format!("{first}:{port}"), format!("{second}:{}", port + 1)]);
+    Daemon::start(command, |line| line.starts_with("STUN over"))
+}

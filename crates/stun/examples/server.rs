@@ -1,7 +1,16 @@
-//! A STUN server over UDP and TCP: `cargo run -p ginnel-stun --example server -- ADDRESS:PORT`.
+//! A STUN server over UDP and TCP.
 //!
-//! The machine keeps nothing for anybody and never waits, so threads that share it behind a mutex and block on one socket
-//! each are driver enough.
+//! ```text
+//! cargo run -p ginnel-stun --example server -- 192.0.2.1:3478
+//! cargo run -p ginnel-stun --example server -- 192.0.2.1:3478 192.0.2.2:3479
+//! cargo run -p ginnel-stun --example server -- 192.0.2.1:3478 --realm example.org --user NAME:PASSWORD
+//! ```
+//!
+//! With a second IP address and a second port it is one for NAT behaviour discovery too (RFC 5780), and listens on each
+//! address with each port. With users it answers nobody else.
+//!
+//! The machine waits for nothing here, so threads that share it behind a mutex, and block on one socket each, are driver
+//! enough.
 
 use std::{
     error::Error,
@@ -16,36 +25,94 @@ use std::{
 };
 
 use ginnel_core::{
-    Epoch, Frame, Framing, HEADROOM, Handled, Packet, Path, Receive, Seed, Transmit, Transport,
+    Epoch, FrameReader, Framing, HEADROOM, Handled, Packet, Path, Receive, Seed, Transmit, Transport,
 };
-use ginnel_stun::{BindingServer, ServerConfig};
+use ginnel_stun::{
+    BindingServer, Discovery, DiscoveryAddresses, ServerConfig,
+    auth::{AuthConfig, User},
+};
 
 /// Streams at once.
 const MAX_STREAMS: usize = 100;
 /// How long a stream may be silent.
 const IDLE: Duration = Duration::from_secs(60);
 
+const USAGE: &str = "usage: server ADDRESS:PORT [ADDRESS:PORT] [--realm REALM --user NAME:PASSWORD ...]";
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let at: SocketAddr = std::env::args().nth(1).ok_or("usage: server ADDRESS:PORT")?.parse()?;
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)?;
-    let udp = UdpSocket::bind(at)?;
-    let at = udp.local_addr()?;
-    let tcp = TcpListener::bind(at)?;
-    let service = Service {
-        machine: Mutex::new(BindingServer::new(ServerConfig::default(), Seed::new(seed))),
-        clock: Epoch::start(),
-        sockets: vec![udp],
-        streams: AtomicUsize::new(0),
-    };
-    println!("STUN on {at}");
+    let options = Options::parse(std::env::args().skip(1))?;
+    let udp = options.listen.iter().map(UdpSocket::bind).collect::<Result<Vec<_>, _>>()?;
+    // Port 0 is any port: TCP has the same one.
+    let listen = udp.iter().map(UdpSocket::local_addr).collect::<Result<Vec<_>, _>>()?;
+    let tcp = listen.iter().map(TcpListener::bind).collect::<Result<Vec<_>, _>>()?;
+    let machine = options.machine()?;
+    let (clock, streams) = (Epoch::start(), AtomicUsize::new(0));
+    let service = Service { machine: Mutex::new(machine), clock, sockets: udp, streams };
     thread::scope(|scope| {
-        scope.spawn(|| service.accept(scope, &tcp));
         for socket in &service.sockets {
             scope.spawn(|| service.datagrams(socket));
         }
+        for listener in &tcp {
+            scope.spawn(|| service.accept(scope, listener));
+        }
+        let listen: Vec<_> = listen.iter().map(SocketAddr::to_string).collect();
+        println!("STUN over UDP and TCP on {}", listen.join(", "));
     });
     Ok(())
+}
+
+/// What the command line asks for.
+#[derive(Default)]
+struct Options {
+    listen: Vec<SocketAddr>,
+    discovery: Discovery,
+    realm: Option<String>,
+    users: Vec<(String, String)>,
+}
+
+impl Options {
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let mut options = Self::default();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--realm" => options.realm = Some(words.next().ok_or(USAGE)?),
+                "--user" => {
+                    let user = words.next().ok_or(USAGE)?;
+                    let (name, password) = user.split_once(':').ok_or(USAGE)?;
+                    options.users.push((name.to_string(), password.to_string()));
+                }
+                address => options.listen.push(address.parse().map_err(|_| USAGE)?),
+            }
+        }
+        match options.listen[..] {
+            [_] => {}
+            [primary, alternate] => {
+                let addresses = DiscoveryAddresses::new(primary, alternate)?;
+                options.listen = addresses.all().to_vec();
+                options.discovery = Discovery::TwoAddresses(addresses);
+            }
+            _ => return Err(USAGE.into()),
+        }
+        if options.realm.is_some() == options.users.is_empty() {
+            return Err(USAGE.into());
+        }
+        Ok(options)
+    }
+
+    fn machine(&self) -> Result<BindingServer, Box<dyn Error>> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)?;
+        let config = ServerConfig::default().with_discovery(self.discovery);
+        let Some(realm) = &self.realm else {
+            return Ok(BindingServer::new(config.with_rfc3489(true), Seed::new(seed)));
+        };
+        let config = config.with_credentials(Some(AuthConfig::long_term(realm)?));
+        let mut machine = BindingServer::new(config, Seed::new(seed));
+        for (name, password) in &self.users {
+            machine.add_user(User::long_term(name, realm, password)?)?;
+        }
+        Ok(machine)
+    }
 }
 
 /// What the threads share.
@@ -74,12 +141,12 @@ impl Service {
             let Ok((len, remote)) = socket.recv_from(&mut buffer[HEADROOM..]) else { continue };
             let Some(packet) = Packet::received(&mut buffer, HEADROOM..HEADROOM + len) else { continue };
             let mut input = Receive::new(Path::udp(local, remote), packet);
-            if let Some(transmit) = self.answer(&mut input) {
-                // Which is not always the one that was asked: RFC 5780.
-                let from =
-                    |socket: &&UdpSocket| socket.local_addr().is_ok_and(|at| at == transmit.path.local);
-                let from = self.sockets.iter().find(from).unwrap_or(socket);
-                let _ = from.send_to(input.packet.bytes(), transmit.path.remote);
+            if let Some(Transmit { path, .. }) = self.answer(&mut input) {
+                // From where the machine says: CHANGE-REQUEST asks for another socket than the one that was asked.
+                let is_it = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|at| at == path.local);
+                if let Some(socket) = self.sockets.iter().find(is_it) {
+                    let _ = socket.send_to(input.packet.bytes(), path.remote);
+                }
             }
         }
     }
@@ -88,6 +155,7 @@ impl Service {
         for stream in listener.incoming().flatten() {
             if self.streams.fetch_add(1, Ordering::Relaxed) < MAX_STREAMS {
                 scope.spawn(|| {
+                    // However it ends: its client has what it asked for, or gives up.
                     let _ = self.stream(stream);
                     self.streams.fetch_sub(1, Ordering::Relaxed);
                 });
@@ -97,26 +165,24 @@ impl Service {
         }
     }
 
-    /// Serves one stream until its end, or until what comes is no STUN, or longer than there is a reason for.
+    /// Serves one stream until its end, or until what comes is no STUN.
     fn stream(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_read_timeout(Some(IDLE))?;
         let path = Path::new(Transport::Tcp, stream.local_addr()?, stream.peer_addr()?);
-        let (mut collected, mut buffer) = (Vec::new(), [0; 2048]);
+        let (mut collected, mut buffer) = ([0; 1500], [0; 2048]);
+        let mut reader = FrameReader::new(Framing::Stun, &mut collected);
         loop {
-            let n = stream.read(&mut buffer)?;
-            collected.extend_from_slice(&buffer[..n]);
-            while let Frame::Whole { skip, len, total } = Framing::Stun.next(&collected) {
-                let mut packet = Packet::empty(&mut buffer);
-                packet.write(&collected[skip..skip + len]).map_err(io::Error::other)?;
-                let mut input = Receive::new(path, packet);
-                if self.answer(&mut input).is_some() {
-                    stream.write_all(input.packet.bytes())?;
+            while !reader.has_message().map_err(io::Error::other)? {
+                match stream.read(reader.space())? {
+                    0 => return Ok(()),
+                    n => reader.filled(n),
                 }
-                collected.drain(..total);
             }
-            let hopeless = Framing::Stun.next(&collected) == Frame::Bad || collected.len() > buffer.len();
-            if n == 0 || hopeless {
-                return Ok(());
+            let mut packet = Packet::empty(&mut buffer);
+            packet.write(reader.take()).map_err(io::Error::other)?;
+            let mut input = Receive::new(path, packet);
+            if self.answer(&mut input).is_some() {
+                stream.write_all(input.packet.bytes())?;
             }
         }
     }

@@ -1,11 +1,13 @@
 //! The examples as a newcomer meets them: programs that are run. Cargo builds them with the tests.
 
 use std::{
-    io::{BufRead as _, BufReader},
-    net::{SocketAddr, UdpSocket},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream, UdpSocket},
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
+
+use ginnel_stun::{Message, attribute::XorMappedAddress};
 
 fn example(name: &str) -> Command {
     // target/debug/deps/examples-0123 is this test.
@@ -18,7 +20,7 @@ fn example(name: &str) -> Command {
     Command::new(path)
 }
 
-/// The running server; killed when dropped.
+/// The running server, on one address; killed when dropped.
 struct Server(Child, SocketAddr);
 
 impl Server {
@@ -53,4 +55,33 @@ fn binding_says_that_nobody_listens() {
     let output = example("binding").arg(closed.to_string()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
     assert!(!output.status.success() && said.contains("refused"), "{output:?}");
+}
+
+#[test]
+fn a_server_with_users_answers_nobody_else() {
+    let server = Server::start(&["127.0.0.1:0", "--realm", "example.org", "--user", "user:pass"]);
+    let output = example("binding").arg(server.1.to_string()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("401"), "{output:?}");
+}
+
+/// A stream in two pieces, behind it one that is not STUN: answered, and ended.
+#[test]
+fn a_server_answers_over_tcp_and_ends_what_is_not_stun() {
+    let server = Server::start(&["127.0.0.1:0"]);
+    let mut stream = TcpStream::connect(server.1).unwrap();
+    stream.write_all(b"\x00\x01\x00\x00\x21\x12").unwrap();
+    stream.write_all(b"\xa4\x42transactions\x16\x03\x01\x02").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = Message::parse(&answer).unwrap();
+    assert_eq!(answer.get().unwrap(), Some(XorMappedAddress(stream.local_addr().unwrap())));
+}
+
+#[test]
+fn a_server_refuses_words_that_it_does_not_know() {
+    for words in [&[][..], &["127.0.0.1:0", "--users", "x:y"], &["127.0.0.1:0", "--realm", "example.org"]] {
+        let output = example("server").args(words).output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stderr).contains("usage"), "{words:?}: {output:?}");
+    }
 }
