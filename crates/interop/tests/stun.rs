@@ -227,7 +227,7 @@ fn coturns_clients_ask_our_server() {
         ] {
             assert!(said.contains(finding), "'{finding}' is missing from:\n{said}");
         }
-        assert!(!said.contains("ALG Found") && !said.contains("timeout"), "{said}");
+        assert!(!said.contains("ALG detected") && !said.contains("timeout"), "{said}");
     }
 }
 
