@@ -8,7 +8,8 @@
 //! ```
 
 /// What became of the check of a FINGERPRINT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[must_use]
 pub enum Fingerprint {
     /// There is none.

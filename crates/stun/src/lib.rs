@@ -29,10 +29,12 @@ mod writer;
 #[cfg(feature = "alloc")]
 pub use credential::{Credential, LongTermCredential, ShortTermCredential};
 pub use fingerprint::Fingerprint;
+#[cfg(feature = "arbitrary")]
+pub use fuzz::{Draft, Seal};
 pub use integrity::{CredentialError, Integrity, IntegrityAlgorithm, IntegrityKey, Sha256Len};
 pub use message::{
-    Attributes, Class, HEADER_LEN, MAGIC_COOKIE, Message, Method, ParseError, ParseErrorReason, RawAttribute,
-    TransactionId,
+    Attributes, Class, HEADER_LEN, MAGIC_COOKIE, Message, Method, MethodError, ParseError, ParseErrorReason,
+    RawAttribute, TransactionId, TransactionIdError,
 };
 #[cfg(feature = "alloc")]
 pub use server::{

@@ -67,7 +67,11 @@ fn xor<const N: usize>(octets: [u8; N], veil: [u8; 16]) -> [u8; N] {
 
 /// An attribute that is one transport address in either shape.
 macro_rules! address_attribute {
-    ($name:ident, $kind:ident, $veil:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:ident, $veil:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        pub struct $name(pub SocketAddr);
         impl $crate::attribute::Attribute<'_> for $name {
             const TYPE: $crate::attribute::AttributeType = $crate::attribute::AttributeType::$kind;
             #[inline]

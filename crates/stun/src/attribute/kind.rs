@@ -4,6 +4,7 @@ use core::fmt;
 
 /// The number of an attribute. Below 0x8000 it must be understood, or the message is refused (RFC 8489 section 14).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AttributeType(pub u16);
 
 /// The table, once: a constant for each number, and its name.

@@ -6,9 +6,11 @@
 //! last steps of [`MessageWriter`](crate::MessageWriter), never by hand.
 
 mod address;
-mod algorithm;
+mod any;
+pub(crate) mod generate;
 mod google;
 mod kind;
+mod list;
 mod rfc3489;
 mod rfc5780;
 mod rfc6062;
@@ -20,8 +22,8 @@ mod rfc8489;
 mod rfc8656;
 mod sped;
 
-pub use algorithm::{Algorithm, PasswordAlgorithm, PasswordAlgorithms};
-pub use google::{NetworkCost, Nomination};
+pub use any::{AnyAttribute, OtherAttribute};
+pub use google::{GoogMiscInfo, NetworkCost, Nomination};
 pub use kind::AttributeType;
 pub use rfc3489::{
     ChangedAddress, Password, ReflectedFrom, ResponseAddress, SourceAddress, XorMappedAddressDraft,
@@ -33,10 +35,10 @@ pub use rfc7982::TransactionTransmitCounter;
 pub use rfc8016::MobilityTicket;
 pub use rfc8445::{IceControlled, IceControlling, Priority, UseCandidate};
 #[cfg(feature = "alloc")]
-pub(crate) use rfc8489::TEXT_READ_MAX;
+pub(crate) use rfc8489::text::TEXT_READ_MAX;
 pub use rfc8489::{
-    AlternateDomain, AlternateServer, ErrorCode, MappedAddress, Nonce, Realm, Software, UnknownAttributes,
-    UserHash, Username, XorMappedAddress,
+    Algorithm, AlternateDomain, AlternateServer, ErrorCode, MappedAddress, Nonce, PasswordAlgorithm,
+    PasswordAlgorithms, Realm, Software, UnknownAttributes, UserHash, Username, XorMappedAddress,
 };
 pub use rfc8656::{
     AdditionalAddressFamily, AddressErrorCode, AddressFamily, ChannelNumber, Data, DontFragment, EvenPort,
@@ -84,7 +86,8 @@ pub trait Attribute<'a>: Sized {
 }
 
 /// What is wrong with the value of an attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Malformed {
     /// It is shorter or longer than its kind can be.
@@ -105,7 +108,8 @@ pub enum Malformed {
 }
 
 /// An attribute that was asked for and is malformed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[error("{attribute}: {reason} (at octet {offset})")]
 pub struct AttributeError {
     pub(crate) attribute: AttributeType,
@@ -130,9 +134,23 @@ impl AttributeError {
     }
 }
 
+/// Octets as text, two digits each.
+#[cfg(feature = "serde")]
+struct Hex<'a>(&'a [u8]);
+#[cfg(feature = "serde")]
+impl core::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
 /// An attribute that is one unsigned number in network byte order.
 macro_rules! number_attribute {
-    ($name:ident, $inner:ty, $kind:ident) => {
+    ($(#[$doc:meta])* $name:ident, $inner:ty, $kind:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        pub struct $name(pub $inner);
         impl Attribute<'_> for $name {
             const TYPE: AttributeType = AttributeType::$kind;
             #[inline]
@@ -154,7 +172,11 @@ use number_attribute;
 
 /// An attribute without a value.
 macro_rules! flag_attribute {
-    ($name:ident, $kind:ident) => {
+    ($(#[$doc:meta])* $name:ident, $kind:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        pub struct $name;
         impl Attribute<'_> for $name {
             const TYPE: AttributeType = AttributeType::$kind;
             #[inline]
@@ -165,6 +187,7 @@ macro_rules! flag_attribute {
             fn encoded_len(&self) -> usize {
                 0
             }
+            #[inline]
             fn write(&self, _: &mut [u8], _: TransactionId) {}
         }
     };
@@ -175,7 +198,7 @@ use flag_attribute;
 macro_rules! octets_attribute {
     ($(#[$doc:meta])* $name:ident, $kind:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name<'a>(pub &'a [u8]);
         impl<'a> Attribute<'a> for $name<'a> {
             const TYPE: AttributeType = AttributeType::$kind;
@@ -195,6 +218,13 @@ macro_rules! octets_attribute {
         impl fmt::Debug for $name<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, concat!(stringify!($name), "({} octets)"), self.0.len())
+            }
+        }
+        #[cfg(feature = "serde")]
+        impl serde::Serialize for $name<'_> {
+            /// As a text of hexadecimal digits.
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(&$crate::attribute::Hex(self.0))
             }
         }
     };

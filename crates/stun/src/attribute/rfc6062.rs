@@ -9,15 +9,15 @@ use crate::{
     message::TransactionId,
 };
 
-/// CONNECTION-ID: which connection of an allocation over TCP (RFC 6062 section 6.2.1).
-///
-/// ```
-/// use ginnel_stun::{Message, attribute::ConnectionId};
-///
-/// let connect = b"\x01\x0a\x00\x08\x21\x12\xa4\x42transactions\x00\x2a\x00\x04\x00\x00\x30\x39";
-/// assert_eq!(Message::parse(connect)?.get()?, Some(ConnectionId(12345)));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub u32);
-number_attribute!(ConnectionId, u32, CONNECTION_ID);
+number_attribute! {
+    /// CONNECTION-ID: which connection of an allocation over TCP (RFC 6062 section 6.2.1).
+    ///
+    /// ```
+    /// use ginnel_stun::{Message, attribute::ConnectionId};
+    ///
+    /// let connect = b"\x01\x0a\x00\x08\x21\x12\xa4\x42transactions\x00\x2a\x00\x04\x00\x00\x30\x39";
+    /// assert_eq!(Message::parse(connect)?.get()?, Some(ConnectionId(12345)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ConnectionId, u32, CONNECTION_ID
+}

@@ -21,7 +21,10 @@
 use core::{fmt, time::Duration};
 
 use crate::{
-    attribute::{Attribute, AttributeType, Malformed, octets_attribute, rfc8489::text_attribute},
+    attribute::{
+        Attribute, AttributeType, Malformed, octets_attribute,
+        rfc8489::text::{TEXT_READ_MAX, text_attribute},
+    },
     message::TransactionId,
 };
 
@@ -131,5 +134,5 @@ text_attribute! {
     /// assert_eq!(name.as_str(), "turn");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ThirdPartyAuthorization, THIRD_PARTY_AUTHORIZATION, 764, usize::MAX
+    ThirdPartyAuthorization, THIRD_PARTY_AUTHORIZATION, TEXT_READ_MAX + 1, usize::MAX
 }

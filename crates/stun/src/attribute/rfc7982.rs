@@ -24,7 +24,8 @@ use crate::{
 /// assert_eq!(counter, Some(TransactionTransmitCounter { requests: 2, responses: 1 })); // one request was lost
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TransactionTransmitCounter {
     /// How many times the request was sent, this time included.
     pub requests: u8,
@@ -33,13 +34,16 @@ pub struct TransactionTransmitCounter {
 }
 impl Attribute<'_> for TransactionTransmitCounter {
     const TYPE: AttributeType = AttributeType::TRANSACTION_TRANSMIT_COUNTER;
+    #[inline]
     fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
         let &[_, _, requests, responses] = value else { return Err(Malformed::Length) };
         Ok(Self { requests, responses })
     }
+    #[inline]
     fn encoded_len(&self) -> usize {
         4
     }
+    #[inline]
     fn write(&self, out: &mut [u8], _: TransactionId) {
         out.copy_from_slice(&[0, 0, self.requests, self.responses]);
     }

@@ -12,22 +12,54 @@ use crate::{
     message::TransactionId,
 };
 
-/// PRIORITY: the priority of the peer-reflexive candidate that the check may uncover (RFC 8445 section 7.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Priority(pub u32);
-number_attribute!(Priority, u32, PRIORITY);
+number_attribute! {
+    /// PRIORITY: the priority of the peer-reflexive candidate that the check may uncover (RFC 8445 section 7.1.1).
+    ///
+    /// ```
+    /// use ginnel_stun::{Message, attribute::Priority};
+    ///
+    /// let check = b"\x00\x01\x00\x08\x21\x12\xa4\x42transactions\x00\x24\x00\x04\x6e\x00\x01\xff";
+    /// assert_eq!(Message::parse(check)?.get()?, Some(Priority(0x6e00_01ff)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    Priority, u32, PRIORITY
+}
 
-/// ICE-CONTROLLED: the sender is controlled; its tiebreaker (RFC 8445 section 7.1.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IceControlled(pub u64);
-number_attribute!(IceControlled, u64, ICE_CONTROLLED);
+number_attribute! {
+    /// ICE-CONTROLLED: the sender is controlled; its tiebreaker (RFC 8445 section 7.1.3).
+    ///
+    /// ```
+    /// use ginnel_stun::{Message, attribute::IceControlled};
+    ///
+    /// let check = b"\x00\x01\x00\x0c\x21\x12\xa4\x42transactions\x80\x29\x00\x08\x00\x00\x00\x00\x00\x00\x00\x07";
+    /// assert_eq!(Message::parse(check)?.get()?, Some(IceControlled(7)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    IceControlled, u64, ICE_CONTROLLED
+}
 
-/// ICE-CONTROLLING: the sender is controlling; its tiebreaker (RFC 8445 section 7.1.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IceControlling(pub u64);
-number_attribute!(IceControlling, u64, ICE_CONTROLLING);
+number_attribute! {
+    /// ICE-CONTROLLING: the sender is controlling; its tiebreaker (RFC 8445 section 7.1.3).
+    ///
+    /// ```
+    /// use ginnel_stun::{Message, attribute::IceControlling};
+    ///
+    /// let check = b"\x00\x01\x00\x0c\x21\x12\xa4\x42transactions\x80\x2a\x00\x08\x00\x00\x00\x00\x00\x00\x00\x07";
+    /// assert_eq!(Message::parse(check)?.get()?, Some(IceControlling(7)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    IceControlling, u64, ICE_CONTROLLING
+}
 
-/// USE-CANDIDATE: the controlling agent nominates the pair (RFC 8445 section 7.1.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UseCandidate;
-flag_attribute!(UseCandidate, USE_CANDIDATE);
+flag_attribute! {
+    /// USE-CANDIDATE: the controlling agent nominates the pair (RFC 8445 section 7.1.2).
+    ///
+    /// ```
+    /// use ginnel_stun::{Message, attribute::UseCandidate};
+    ///
+    /// let check = b"\x00\x01\x00\x04\x21\x12\xa4\x42transactions\x00\x25\x00\x00";
+    /// assert_eq!(Message::parse(check)?.get()?, Some(UseCandidate));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    UseCandidate, USE_CANDIDATE
+}

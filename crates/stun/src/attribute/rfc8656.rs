@@ -19,7 +19,12 @@
 //! The zero bits are ignored when read. All of RFC 5766 and RFC 6156 reads the same, save that there DATA alone comes
 //! in Data indications, and channels reach to 0x7FFE.
 
-use core::{fmt, net::IpAddr, net::SocketAddr, ops::RangeInclusive, time::Duration};
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use crate::{
     attribute::{
@@ -42,6 +47,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ChannelNumber(pub u16);
 impl ChannelNumber {
     /// RFC 8656 section 12: the channels there are. RFC 5766 section 11 had those up to 0x7FFE.
@@ -49,31 +55,35 @@ impl ChannelNumber {
 }
 impl Attribute<'_> for ChannelNumber {
     const TYPE: AttributeType = AttributeType::CHANNEL_NUMBER;
+    #[inline]
     fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
         let &[n0, n1, _, _] = value else { return Err(Malformed::Length) };
         Ok(Self(u16::from_be_bytes([n0, n1])))
     }
+    #[inline]
     fn encoded_len(&self) -> usize {
         4
     }
+    #[inline]
     fn write(&self, out: &mut [u8], _: TransactionId) {
         let [n0, n1] = self.0.to_be_bytes();
         out.copy_from_slice(&[n0, n1, 0, 0]);
     }
 }
 
-/// LIFETIME: for how many seconds an allocation is kept unless it is refreshed (RFC 8656 section 18.2).
-///
-/// ```
-/// use ginnel_stun::{Message, attribute::Lifetime};
-///
-/// let refresh = b"\x00\x04\x00\x08\x21\x12\xa4\x42transactions\x00\x0d\x00\x04\x00\x00\x02\x58";
-/// let lifetime = Message::parse(refresh)?.get::<Lifetime>()?.expect("a lifetime");
-/// assert_eq!(lifetime.duration().as_secs(), 600);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Lifetime(pub u32);
+number_attribute! {
+    /// LIFETIME: for how many seconds an allocation is kept unless it is refreshed (RFC 8656 section 18.2).
+    ///
+    /// ```
+    /// use ginnel_stun::{Message, attribute::Lifetime};
+    ///
+    /// let refresh = b"\x00\x04\x00\x08\x21\x12\xa4\x42transactions\x00\x0d\x00\x04\x00\x00\x02\x58";
+    /// let lifetime = Message::parse(refresh)?.get::<Lifetime>()?.expect("a lifetime");
+    /// assert_eq!(lifetime.duration().as_secs(), 600);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    Lifetime, u32, LIFETIME
+}
 impl Lifetime {
     /// The same as a duration.
     #[must_use]
@@ -81,33 +91,32 @@ impl Lifetime {
         Duration::from_secs(self.0 as u64)
     }
 }
-number_attribute!(Lifetime, u32, LIFETIME);
 
-/// XOR-PEER-ADDRESS: a peer, as the server sees it (RFC 8656 section 18.3).
-///
-/// ```
-/// use ginnel_stun::{Message, attribute::XorPeerAddress};
-///
-/// let send = b"\x00\x16\x00\x0c\x21\x12\xa4\x42transactions\x00\x12\x00\x08\x00\x01\xa1\x47\xe1\x12\xa6\x43";
-/// assert_eq!(Message::parse(send)?.get()?, Some(XorPeerAddress("192.0.2.1:32853".parse()?)));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct XorPeerAddress(pub SocketAddr);
-address_attribute!(XorPeerAddress, XOR_PEER_ADDRESS, veil);
+address_attribute! {
+    /// XOR-PEER-ADDRESS: a peer, as the server sees it (RFC 8656 section 18.3).
+    ///
+    /// ```
+    /// use ginnel_stun::{Message, attribute::XorPeerAddress};
+    ///
+    /// let send = b"\x00\x16\x00\x0c\x21\x12\xa4\x42transactions\x00\x12\x00\x08\x00\x01\xa1\x47\xe1\x12\xa6\x43";
+    /// assert_eq!(Message::parse(send)?.get()?, Some(XorPeerAddress("192.0.2.1:32853".parse()?)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    XorPeerAddress, XOR_PEER_ADDRESS, veil
+}
 
-/// XOR-RELAYED-ADDRESS: what the server allocated to the client (RFC 8656 section 18.5).
-///
-/// ```
-/// use ginnel_stun::{Message, attribute::XorRelayedAddress};
-///
-/// let success = b"\x01\x03\x00\x0c\x21\x12\xa4\x42transactions\x00\x16\x00\x08\x00\x01\xa1\x47\xe1\x12\xa6\x43";
-/// assert_eq!(Message::parse(success)?.get()?, Some(XorRelayedAddress("192.0.2.1:32853".parse()?)));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct XorRelayedAddress(pub SocketAddr);
-address_attribute!(XorRelayedAddress, XOR_RELAYED_ADDRESS, veil);
+address_attribute! {
+    /// XOR-RELAYED-ADDRESS: what the server allocated to the client (RFC 8656 section 18.5).
+    ///
+    /// ```
+    /// use ginnel_stun::{Message, attribute::XorRelayedAddress};
+    ///
+    /// let success = b"\x01\x03\x00\x0c\x21\x12\xa4\x42transactions\x00\x16\x00\x08\x00\x01\xa1\x47\xe1\x12\xa6\x43";
+    /// assert_eq!(Message::parse(success)?.get()?, Some(XorRelayedAddress("192.0.2.1:32853".parse()?)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    XorRelayedAddress, XOR_RELAYED_ADDRESS, veil
+}
 
 octets_attribute! {
     /// DATA: what goes to a peer or came from one (RFC 8656 section 18.4). Only its length is printed.
@@ -124,6 +133,7 @@ octets_attribute! {
 
 /// IPv4 or IPv6, where an attribute asks for one (RFC 8656 section 18.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AddressFamily {
     /// 1.
     Ipv4,
@@ -163,13 +173,16 @@ macro_rules! family_attribute {
     ($name:ident, $kind:ident) => {
         impl Attribute<'_> for $name {
             const TYPE: AttributeType = AttributeType::$kind;
+            #[inline]
             fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
                 let &[family, _, _, _] = value else { return Err(Malformed::Length) };
                 AddressFamily::read(family).map(Self)
             }
+            #[inline]
             fn encoded_len(&self) -> usize {
                 4
             }
+            #[inline]
             fn write(&self, out: &mut [u8], _: TransactionId) {
                 out.copy_from_slice(&[self.0.octet(), 0, 0, 0]);
             }
@@ -187,7 +200,8 @@ macro_rules! family_attribute {
 /// assert_eq!(Message::parse(allocate)?.get()?, Some(RequestedAddressFamily(AddressFamily::Ipv6)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestedAddressFamily(pub AddressFamily);
 family_attribute!(RequestedAddressFamily, REQUESTED_ADDRESS_FAMILY);
 
@@ -201,7 +215,8 @@ family_attribute!(RequestedAddressFamily, REQUESTED_ADDRESS_FAMILY);
 /// assert_eq!(Message::parse(allocate)?.get()?, Some(AdditionalAddressFamily(AddressFamily::Ipv6)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AdditionalAddressFamily(pub AddressFamily);
 family_attribute!(AdditionalAddressFamily, ADDITIONAL_ADDRESS_FAMILY);
 
@@ -214,7 +229,8 @@ family_attribute!(AdditionalAddressFamily, ADDITIONAL_ADDRESS_FAMILY);
 /// assert_eq!(Message::parse(allocate)?.get()?, Some(EvenPort { reserve_next: true }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EvenPort {
     /// And the port above is to be reserved for another allocation.
     pub reserve_next: bool,
@@ -222,13 +238,16 @@ pub struct EvenPort {
 const RESERVE: u8 = 0x80;
 impl Attribute<'_> for EvenPort {
     const TYPE: AttributeType = AttributeType::EVEN_PORT;
+    #[inline]
     fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
         let &[flags] = value else { return Err(Malformed::Length) };
         Ok(Self { reserve_next: flags & RESERVE != 0 })
     }
+    #[inline]
     fn encoded_len(&self) -> usize {
         1
     }
+    #[inline]
     fn write(&self, out: &mut [u8], _: TransactionId) {
         out.copy_from_slice(&[if self.reserve_next { RESERVE } else { 0 }]);
     }
@@ -244,7 +263,8 @@ impl Attribute<'_> for EvenPort {
 /// assert_eq!(Message::parse(allocate)?.get()?, Some(RequestedTransport::UDP));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestedTransport(pub u8);
 impl RequestedTransport {
     /// 17: UDP.
@@ -254,30 +274,33 @@ impl RequestedTransport {
 }
 impl Attribute<'_> for RequestedTransport {
     const TYPE: AttributeType = AttributeType::REQUESTED_TRANSPORT;
+    #[inline]
     fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
         let &[protocol, _, _, _] = value else { return Err(Malformed::Length) };
         Ok(Self(protocol))
     }
+    #[inline]
     fn encoded_len(&self) -> usize {
         4
     }
+    #[inline]
     fn write(&self, out: &mut [u8], _: TransactionId) {
         out.copy_from_slice(&[self.0, 0, 0, 0]);
     }
 }
 
-/// DONT-FRAGMENT: the server is to set DF towards the peer (RFC 8656 section 18.9).
-///
-/// ```
-/// use ginnel_stun::{Message, attribute::DontFragment};
-///
-/// let send = b"\x00\x16\x00\x04\x21\x12\xa4\x42transactions\x00\x1a\x00\x00";
-/// assert_eq!(Message::parse(send)?.get()?, Some(DontFragment));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DontFragment;
-flag_attribute!(DontFragment, DONT_FRAGMENT);
+flag_attribute! {
+    /// DONT-FRAGMENT: the server is to set DF towards the peer (RFC 8656 section 18.9).
+    ///
+    /// ```
+    /// use ginnel_stun::{Message, attribute::DontFragment};
+    ///
+    /// let send = b"\x00\x16\x00\x04\x21\x12\xa4\x42transactions\x00\x1a\x00\x00";
+    /// assert_eq!(Message::parse(send)?.get()?, Some(DontFragment));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    DontFragment, DONT_FRAGMENT
+}
 
 /// RESERVATION-TOKEN: a relayed address held in reserve (RFC 8656 section 18.10).
 ///
@@ -288,16 +311,20 @@ flag_attribute!(DontFragment, DONT_FRAGMENT);
 /// assert_eq!(Message::parse(allocate)?.get()?, Some(ReservationToken(*b"reserved")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReservationToken(pub [u8; 8]);
 impl Attribute<'_> for ReservationToken {
     const TYPE: AttributeType = AttributeType::RESERVATION_TOKEN;
+    #[inline]
     fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
         value.try_into().map(Self).map_err(|_| Malformed::Length)
     }
+    #[inline]
     fn encoded_len(&self) -> usize {
         8
     }
+    #[inline]
     fn write(&self, out: &mut [u8], _: TransactionId) {
         out.copy_from_slice(&self.0);
     }
@@ -313,7 +340,8 @@ impl Attribute<'_> for ReservationToken {
 /// assert_eq!(Message::parse(success)?.get()?, Some(want));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AddressErrorCode<'a> {
     /// Which family could not be had.
     pub family: AddressFamily,
@@ -322,14 +350,17 @@ pub struct AddressErrorCode<'a> {
 }
 impl<'a> Attribute<'a> for AddressErrorCode<'a> {
     const TYPE: AttributeType = AttributeType::ADDRESS_ERROR_CODE;
+    #[inline]
     fn parse(value: &'a [u8], transaction_id: TransactionId) -> Result<Self, Malformed> {
         let family = AddressFamily::read(*value.first().ok_or(Malformed::Length)?)?;
         // All behind the family is as in ERROR-CODE, which ignores these bits.
         Ok(Self { family, error: ErrorCode::parse(value, transaction_id)? })
     }
+    #[inline]
     fn encoded_len(&self) -> usize {
         self.error.encoded_len()
     }
+    #[inline]
     fn write(&self, out: &mut [u8], transaction_id: TransactionId) {
         self.error.write(out, transaction_id);
         out[0] = self.family.octet();
@@ -348,7 +379,8 @@ impl<'a> Attribute<'a> for AddressErrorCode<'a> {
 /// assert_eq!(too_big, Some(Icmp { kind: 3, code: 4, data: 1300 }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Icmp {
     /// The type, of ICMP or ICMPv6 as the peer's address is of IPv4 or IPv6.
     pub kind: u8,
@@ -359,13 +391,16 @@ pub struct Icmp {
 }
 impl Attribute<'_> for Icmp {
     const TYPE: AttributeType = AttributeType::ICMP;
+    #[inline]
     fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
         let &[_, _, kind, code, d0, d1, d2, d3] = value else { return Err(Malformed::Length) };
         Ok(Self { kind, code, data: u32::from_be_bytes([d0, d1, d2, d3]) })
     }
+    #[inline]
     fn encoded_len(&self) -> usize {
         8
     }
+    #[inline]
     fn write(&self, out: &mut [u8], _: TransactionId) {
         out[..4].copy_from_slice(&[0, 0, self.kind, self.code]);
         out[4..].copy_from_slice(&self.data.to_be_bytes());

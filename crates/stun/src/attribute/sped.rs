@@ -59,6 +59,7 @@ impl MetaDtlsInStunAcknowledgement {
 }
 impl Attribute<'_> for MetaDtlsInStunAcknowledgement {
     const TYPE: AttributeType = AttributeType::META_DTLS_IN_STUN_ACKNOWLEDGEMENT;
+    #[inline]
     fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
         let (hashes, []) = value.as_chunks() else { return Err(Malformed::Length) };
         let mut all = Self::default();
@@ -68,12 +69,20 @@ impl Attribute<'_> for MetaDtlsInStunAcknowledgement {
         }
         Ok(all)
     }
+    #[inline]
     fn encoded_len(&self) -> usize {
         4 * usize::from(self.count)
     }
+    #[inline]
     fn write(&self, out: &mut [u8], _: TransactionId) {
         for (place, hash) in out.as_chunks_mut().0.iter_mut().zip(self.hashes()) {
             *place = hash.to_be_bytes();
         }
+    }
+}
+#[cfg(feature = "serde")]
+impl serde::Serialize for MetaDtlsInStunAcknowledgement {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.hashes())
     }
 }

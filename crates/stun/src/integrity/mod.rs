@@ -69,6 +69,7 @@ impl Sha256Len {
 
 /// Which of the two attributes protects a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum IntegrityAlgorithm {
     /// MESSAGE-INTEGRITY. What ICE uses.
@@ -78,7 +79,8 @@ pub enum IntegrityAlgorithm {
 }
 
 /// What became of the check of message integrity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[must_use]
 pub enum Integrity {
     /// The message has none.
@@ -90,7 +92,8 @@ pub enum Integrity {
 }
 
 /// Why a text cannot be a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum CredentialError {
     /// RFC 8265 section 4.2.2: OpaqueString forbids the empty string.

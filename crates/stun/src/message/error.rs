@@ -1,7 +1,8 @@
 //! Why octets are not a message.
 
 /// Why octets are not a STUN message, and where it shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[error("{reason} (at octet {offset})")]
 pub struct ParseError {
     pub(crate) offset: usize,
@@ -21,7 +22,8 @@ impl ParseError {
 }
 
 /// What is wrong with octets that are not a STUN message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ParseErrorReason {
     /// Fewer than 20 octets (RFC 8489 section 5).

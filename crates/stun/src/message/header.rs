@@ -1,6 +1,6 @@
 //! The fixed header of a message (RFC 8489 section 5): class, method, transaction ID.
 
-use core::fmt;
+use core::{fmt, str::FromStr};
 
 use ginnel_core::Rng;
 
@@ -11,6 +11,7 @@ pub const MAGIC_COOKIE: u32 = 0x2112_A442;
 
 /// What a message is in its transaction (RFC 8489 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Class {
     /// Asks, and wants an answer.
     Request,
@@ -31,6 +32,11 @@ impl Class {
 
 /// What a message is about: twelve bits (RFC 8489 section 5 and the IANA registry of section 18.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(into = "u16", try_from = "u16")
+)]
 pub struct Method(u16);
 impl Method {
     /// Binding (RFC 8489 section 3).
@@ -86,6 +92,21 @@ impl Method {
         })
     }
 }
+impl From<Method> for u16 {
+    fn from(method: Method) -> Self {
+        method.0
+    }
+}
+impl TryFrom<u16> for Method {
+    type Error = MethodError;
+    fn try_from(number: u16) -> Result<Self, MethodError> {
+        Self::new(number).ok_or(MethodError)
+    }
+}
+/// A number is no method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("the number of a method is below 0x1000")]
+pub struct MethodError;
 impl fmt::Debug for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
@@ -163,6 +184,52 @@ impl fmt::Debug for TransactionId {
 impl fmt::Display for TransactionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
+    }
+}
+
+impl FromStr for TransactionId {
+    type Err = TransactionIdError;
+    /// Reads what [`Display`](fmt::Display) writes: 24 hexadecimal digits, or 32 where it is of RFC 3489.
+    fn from_str(text: &str) -> Result<Self, TransactionIdError> {
+        let mut all = Self::new([0; 12]);
+        let octets = match text.len() {
+            24 => &mut all.0[4..],
+            32 => &mut all.0[..],
+            _ => return Err(TransactionIdError),
+        };
+        for (octet, digits) in octets.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+            let digit = |digit: u8| char::from(digit).to_digit(16).ok_or(TransactionIdError);
+            // Two digits make an octet.
+            *octet = (digit(digits[0])? << 4 | digit(digits[1])?) as u8;
+        }
+        Ok(all)
+    }
+}
+/// A text is no transaction ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("a transaction ID is 24 hexadecimal digits, or 32 in RFC 3489")]
+pub struct TransactionIdError;
+#[cfg(feature = "serde")]
+impl serde::Serialize for TransactionId {
+    /// As a text of hexadecimal digits.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for TransactionId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Digits;
+        impl serde::de::Visitor<'_> for Digits {
+            type Value = TransactionId;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("24 or 32 hexadecimal digits")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TransactionId, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Digits)
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) use header::message_type;
 pub(crate) use iter::padded_len;
 
 pub use error::{ParseError, ParseErrorReason};
-pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId};
+pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, Method, MethodError, TransactionId, TransactionIdError};
 pub use iter::{Attributes, RawAttribute};
 use iter::{Step, Walk};
 

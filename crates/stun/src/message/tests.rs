@@ -299,12 +299,12 @@ proptest! {
 
     #[test]
     fn any_octets_keep_the_invariants(octets in messages()) {
-        fuzz::run(&octets);
+        fuzz::message::run(&octets);
     }
 
     #[test]
     fn noise_keeps_the_invariants(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
-        fuzz::run(&octets);
+        fuzz::message::run(&octets);
     }
 
     #[test]

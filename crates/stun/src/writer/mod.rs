@@ -18,7 +18,7 @@ use ginnel_core::{NoRoom, Packet};
 pub use room::{MessageBuffer, Room};
 
 use crate::{
-    attribute::{Attribute, AttributeType},
+    attribute::{AnyAttribute, Attribute, AttributeType},
     fingerprint,
     integrity::{GOOG_32_LEN, IntegrityAlgorithm, IntegrityKey, SHA1_LEN, Sha256Len, length_ending_with},
     message::{Class, HEADER_LEN, Method, TransactionId, message_type, padded_len},
@@ -91,6 +91,15 @@ impl<'p, 'a, R: Room> MessageWriter<'p, 'a, Open, R> {
         const { assert!(!A::TYPE.is_computed(), "it is computed: see `integrity` and `fingerprint`") };
         let transaction_id = self.transaction_id;
         self.push(A::TYPE, attribute.encoded_len(), |out| attribute.write(out, transaction_id))?;
+        Ok(self)
+    }
+    /// Adds an attribute of any type, as it was read perhaps. One that is computed is left out: it belongs to the message
+    /// that it was read from.
+    pub fn any_attribute(mut self, attribute: &AnyAttribute<'_>) -> Result<Self, NoRoom> {
+        let (kind, transaction_id) = (attribute.kind(), self.transaction_id);
+        if !kind.is_computed() {
+            self.push(kind, attribute.encoded_len(), |out| attribute.write(out, transaction_id))?;
+        }
         Ok(self)
     }
     /// Adds MESSAGE-INTEGRITY (RFC 8489 section 14.5).

@@ -287,7 +287,12 @@ proptest! {
         prop_assert_eq!(listed, types);
         prop_assert_eq!(message.integrity(&key), Integrity::Ok);
         prop_assert_eq!(message.fingerprint(), Fingerprint::Ok);
-        fuzz::run(&octets);
+        fuzz::message::run(&octets);
+    }
+
+    #[test]
+    fn any_draft_is_read_as_it_was_written(octets in proptest::collection::vec(any::<u8>(), 0..600)) {
+        fuzz::writer::run(&octets);
     }
 
     #[test]

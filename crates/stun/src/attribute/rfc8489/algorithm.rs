@@ -30,6 +30,7 @@ use crate::{
 /// assert_eq!(Algorithm(7).to_string(), "0x0007");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Algorithm(pub u16);
 impl Algorithm {
     /// RFC 8489 section 18.5.1.1.
@@ -62,9 +63,10 @@ impl fmt::Display for Algorithm {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PasswordAlgorithm<'a> {
-    algorithm: Algorithm,
-    parameters: &'a [u8],
+    pub(in crate::attribute) algorithm: Algorithm,
+    pub(in crate::attribute) parameters: &'a [u8],
 }
 impl PasswordAlgorithm<'static> {
     /// MD5, which has no parameters.
@@ -123,15 +125,18 @@ impl<'a> PasswordAlgorithm<'a> {
 const PARAMETERS_MAX: usize = 0xFFFC - 4;
 impl<'a> Attribute<'a> for PasswordAlgorithm<'a> {
     const TYPE: AttributeType = AttributeType::PASSWORD_ALGORITHM;
+    #[inline]
     fn parse(value: &'a [u8], _: TransactionId) -> Result<Self, Malformed> {
         match Self::split(value)? {
             Some((algorithm, [])) => Ok(algorithm),
             _ => Err(Malformed::Length),
         }
     }
+    #[inline]
     fn encoded_len(&self) -> usize {
         self.len()
     }
+    #[inline]
     fn write(&self, out: &mut [u8], _: TransactionId) {
         self.put(out);
     }
@@ -165,6 +170,14 @@ impl<'a> PasswordAlgorithms<'a> {
     pub const fn new(algorithms: &'a [PasswordAlgorithm<'a>]) -> Self {
         Self(Listed::Algorithms(algorithms))
     }
+    /// As many entries as there are in front of the first that is cut off.
+    pub(in crate::attribute) fn whole_entries_of(octets: &'a [u8]) -> Self {
+        let mut rest = octets;
+        while let Ok(Some((_, behind))) = PasswordAlgorithm::split(rest) {
+            rest = behind;
+        }
+        Self(Listed::Octets(&octets[..octets.len() - rest.len()]))
+    }
     /// The algorithms, in order.
     pub fn iter(&self) -> impl Iterator<Item = PasswordAlgorithm<'a>> + use<'a> {
         let (mut octets, algorithms) = match self.0 {
@@ -181,6 +194,7 @@ impl<'a> PasswordAlgorithms<'a> {
 }
 impl<'a> Attribute<'a> for PasswordAlgorithms<'a> {
     const TYPE: AttributeType = AttributeType::PASSWORD_ALGORITHMS;
+    #[inline]
     fn parse(value: &'a [u8], _: TransactionId) -> Result<Self, Malformed> {
         let mut rest = value;
         while let Some((_, behind)) = PasswordAlgorithm::split(rest)? {
@@ -188,9 +202,11 @@ impl<'a> Attribute<'a> for PasswordAlgorithms<'a> {
         }
         Ok(Self(Listed::Octets(value)))
     }
+    #[inline]
     fn encoded_len(&self) -> usize {
         self.iter().map(|algorithm| algorithm.len()).sum()
     }
+    #[inline]
     fn write(&self, out: &mut [u8], _: TransactionId) {
         let _end = self.iter().fold(out, |out, algorithm| algorithm.put(out));
     }
@@ -204,5 +220,11 @@ impl Eq for PasswordAlgorithms<'_> {}
 impl fmt::Debug for PasswordAlgorithms<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+#[cfg(feature = "serde")]
+impl serde::Serialize for PasswordAlgorithms<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
