@@ -7,6 +7,7 @@
 mod connect;
 mod demo;
 mod host;
+mod inspect;
 
 use std::process::ExitCode;
 
@@ -29,25 +30,35 @@ enum Command {
     Demo(demo::Options),
     /// Offer a connection to a peer that answers at URL, check an echo over it, and report the times
     Connect(connect::Options),
+    /// Explain octets: what a message says, whether it is sound, whether a password made it
+    Inspect(inspect::Options),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("GINNEL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match cli.command {
+        None => wait_for(demo::run(cli.demo)),
+        Some(Command::Demo(options)) => wait_for(demo::run(options)),
+        Some(Command::Connect(options)) => wait_for(connect::run(options)),
+        Some(Command::Inspect(options)) => finish(inspect::run(options)),
+    }
+}
+
+/// Runs what needs sockets and time.
+fn wait_for(work: impl Future<Output = Result<(), String>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("the async runtime does not start: {error}")),
     };
-    let outcome = runtime.block_on(async {
-        match cli.command {
-            None => demo::run(cli.demo).await,
-            Some(Command::Demo(options)) => demo::run(options).await,
-            Some(Command::Connect(options)) => connect::run(options).await,
-        }
-    });
+    let outcome = runtime.block_on(work);
     // A request of ours that nobody answers must not keep the program.
     runtime.shutdown_background();
+    finish(outcome)
+}
+
+fn finish(outcome: Result<(), String>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => fail(&sentence),
