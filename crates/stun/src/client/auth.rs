@@ -232,6 +232,10 @@ impl Learnt {
     pub(super) const fn new(max: usize) -> Self {
         Self(Cache::new(max))
     }
+    /// Of how many paths something is known.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
     /// How to authenticate on `path` with what is known.
     pub(super) fn auth(&self, path: &Path, credential: Option<&Credential>) -> Auth {
         match credential {

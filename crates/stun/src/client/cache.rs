@@ -18,7 +18,6 @@ impl<K: Ord + Copy, V> Cache<K, V> {
     pub(super) const fn new(max: usize) -> Self {
         Self { entries: Vec::new(), max }
     }
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

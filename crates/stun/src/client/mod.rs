@@ -29,6 +29,8 @@ mod auth;
 mod cache;
 mod config;
 mod event;
+#[doc(hidden)]
+pub mod fuzz;
 mod request;
 mod response;
 mod rto;

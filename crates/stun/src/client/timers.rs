@@ -41,7 +41,6 @@ impl Timers {
         }
     }
     /// How many are set.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.heap.len()
     }
