@@ -38,6 +38,15 @@ impl Coturn {
     /// If it does not start.
     #[must_use]
     pub fn start(namespace: &Namespace, ips: &[IpAddr], more: &[&str]) -> Self {
+        Self::start_on(namespace, ips, Self::PORT, more)
+    }
+
+    /// The same with another port than [`PORT`](Self::PORT).
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start_on(namespace: &Namespace, ips: &[IpAddr], port: u16, more: &[&str]) -> Self {
         let scratch = Scratch::new();
         let certificate = certify(&scratch);
         let mut command = namespace.command("turnserver");
@@ -48,12 +57,13 @@ impl Coturn {
         {
             command.arg(option).arg(scratch.0.join(file));
         }
+        command.arg("--listening-port").arg(port.to_string());
         let mut awaited = BTreeSet::new();
         for ip in ips {
             command.arg("--listening-ip").arg(ip.to_string());
-            for (what, port) in [("UDP", Self::PORT), ("TCP", Self::PORT), ("TCP", Self::TLS_PORT)] {
-                let at = std::net::SocketAddr::new(*ip, port);
-                awaited.insert(format!("{what} {at}"));
+            for (what, port) in [("UDP", port), ("TCP", port), ("TCP", Self::TLS_PORT)] {
+                // Of IPv6 it writes no brackets.
+                awaited.insert(format!("{what} {ip}:{port}"));
             }
         }
         let daemon = Daemon::start(command, |line| {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
+    net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket},
     time::Duration,
 };
 
@@ -21,7 +21,7 @@ use ginnel_stun::{
 
 /// Long enough for a busy machine, and no test waits for it to pass.
 const LIMIT: Duration = Duration::from_secs(20);
-const SERVER: IpAddr = IpAddr::V4(Internet::SERVERS[0]);
+const COTURN: SocketAddr = SocketAddr::new(IpAddr::V4(Internet::SERVERS[0]), Coturn::PORT);
 
 /// An Internet for coturn, unless this machine cannot have them.
 fn internet() -> Option<Internet> {
@@ -32,17 +32,24 @@ fn internet() -> Option<Internet> {
     made.inspect_err(|why| skip(why)).ok()
 }
 
-/// The same with coturn on both addresses of the servers.
+/// The same with coturn on both addresses of the servers, and on one of IPv6.
 fn stage(options: &[&str]) -> Option<(Internet, Coturn)> {
     let internet = internet()?;
-    let coturn = Coturn::start(internet.servers(), &Internet::SERVERS.map(IpAddr::V4), options);
+    let [first, second] = Internet::SERVERS;
+    let addresses = [first.into(), second.into(), Ipv6Addr::LOCALHOST.into()];
+    let coturn = Coturn::start(internet.servers(), &addresses, options);
     Some((internet, coturn))
 }
 
 /// Asks over UDP, from the server's own machine: what it says is then what we know.
-fn ask(namespace: &Namespace, port: u16, config: ClientConfig, questions: Vec<Question>) -> Heard<Asker> {
-    let bind = Request::Bind { ticket: Ticket(0), ip: SERVER, port: Port::Any };
-    let asker = Asker::new(client(config), bind, SocketAddr::new(SERVER, port), questions);
+fn ask(
+    namespace: &Namespace,
+    server: SocketAddr,
+    config: ClientConfig,
+    questions: Vec<Question>,
+) -> Heard<Asker> {
+    let bind = Request::Bind { ticket: Ticket(0), ip: server.ip(), port: Port::Any };
+    let asker = Asker::new(client(config), bind, server, questions);
     drive(namespace, LIMIT, asker, |_| ())
 }
 
@@ -68,10 +75,13 @@ fn mapped(heard: &Heard<Asker>) -> Vec<Result<SocketAddr, FailureReason>> {
 #[test]
 fn coturn_tells_a_client_its_address_over_udp() {
     let Some((internet, _coturn)) = stage(&["--no-auth"]) else { return };
-    for config in [ClientConfig::default(), ClientConfig::default().with_fingerprint(true)] {
-        let heard = ask(internet.servers(), Coturn::PORT, config, vec![Question::Binding, Question::Binding]);
-        assert_eq!(mapped(&heard), [Ok(opened(&heard).local); 2], "{config:?}");
-        assert_eq!(heard.machine.client().stats().retransmitted, 0, "{config:?}");
+    let v6 = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), Coturn::PORT);
+    for server in [COTURN, v6] {
+        for config in [ClientConfig::default(), ClientConfig::default().with_fingerprint(true)] {
+            let heard = ask(internet.servers(), server, config, vec![Question::Binding, Question::Binding]);
+            assert_eq!(mapped(&heard), [Ok(opened(&heard).local); 2], "{config:?}");
+            assert_eq!(heard.machine.client().stats().retransmitted, 0, "{config:?}");
+        }
     }
 }
 
@@ -79,7 +89,7 @@ fn coturn_tells_a_client_its_address_over_udp() {
 #[test]
 fn coturn_tells_a_client_its_address_over_blocking_tcp() {
     let Some((internet, _coturn)) = stage(&["--no-auth"]) else { return };
-    let (told, local) = internet.servers().enter(|| blocking_tcp(SocketAddr::new(SERVER, Coturn::PORT)));
+    let (told, local) = internet.servers().enter(|| blocking_tcp(COTURN));
     assert_eq!(told, local);
 }
 
@@ -117,7 +127,7 @@ fn coturn_authenticates_a_client_by_its_long_term_credential() {
     let options = ["--secure-stun", "--lt-cred-mech", "--user", "user:pass", "--realm", "ginnel.test"];
     let Some((internet, _coturn)) = stage(&options) else { return };
     let credential = |password| Question::with(LongTermCredential::new("user", password).unwrap());
-    let ask = |questions| ask(internet.servers(), Coturn::PORT, ClientConfig::default(), questions);
+    let ask = |questions| ask(internet.servers(), COTURN, ClientConfig::default(), questions);
 
     // The first request is challenged, the second knows how to authenticate at once.
     let heard = ask(vec![credential("pass"), credential("pass")]);
@@ -142,9 +152,9 @@ fn coturn_answers_a_client_of_rfc_3489() {
     let Some((internet, _coturn)) = stage(&["--no-auth"]) else { return };
     let question = *b"\x00\x01\x00\x00sixteen octets!!";
     let (answer, local) = internet.servers().enter(|| {
-        let socket = UdpSocket::bind((SERVER, 0)).unwrap();
+        let socket = UdpSocket::bind((COTURN.ip(), 0)).unwrap();
         socket.set_read_timeout(Some(LIMIT)).unwrap();
-        socket.send_to(&question, (SERVER, Coturn::PORT)).unwrap();
+        socket.send_to(&question, COTURN).unwrap();
         let mut buffer = [0; 2048];
         let n = socket.recv(&mut buffer).unwrap();
         (buffer[..n].to_vec(), socket.local_addr().unwrap())
@@ -163,7 +173,7 @@ fn coturn_redirects_without_proof_and_the_client_stays() {
     let alternate =
         ["--lt-cred-mech", "--user", "user:pass", "--realm", "r", "--alternate-server", "203.0.113.9:3478"];
     let Some((internet, _coturn)) = stage(&alternate) else { return };
-    let heard = ask(internet.servers(), Coturn::PORT, ClientConfig::default(), vec![allocate()]);
+    let heard = ask(internet.servers(), COTURN, ClientConfig::default(), vec![allocate()]);
     let unproven = FailureReason::Alternate(AlternateRefusal::Unauthenticated);
     assert_eq!(mapped(&heard), [Err(unproven)], "{heard:?}");
 }
@@ -192,7 +202,8 @@ fn coturns_clients_ask_our_server() {
     let _server = server(machine, Coturn::PORT);
     let run = |words: &[&str]| {
         let mut command = machine.command("timeout");
-        let output = command.arg("20").args(words).arg(SERVER.to_string()).output().expect("coturn's tools");
+        let output =
+            command.arg("20").args(words).arg(COTURN.ip().to_string()).output().expect("coturn's tools");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{words:?}: {}\n{said}", output.status);
         said
