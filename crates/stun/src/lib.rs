@@ -9,6 +9,8 @@ pub mod attribute;
 #[cfg(feature = "alloc")]
 pub mod auth;
 #[cfg(feature = "alloc")]
+pub mod behavior;
+#[cfg(feature = "alloc")]
 pub mod client;
 #[cfg(feature = "alloc")]
 mod credential;
