@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     attribute::{Algorithm, UserHash, Username},
-    integrity::{CredentialError, IntegrityAlgorithm, IntegrityKey},
+    integrity::{CredentialError, IntegrityAlgorithm, IntegrityKey, OpaqueString},
 };
 
 /// What a request is authenticated with.
@@ -80,8 +80,8 @@ impl ShortTermCredential {
     }
     /// From a user name and a key that was made before.
     pub fn with_key(username: &str, key: IntegrityKey) -> Result<Self, CredentialError> {
-        check_username(username)?;
-        Ok(Self { inner: Arc::new(ShortTerm { username: username.into(), key }), only: None })
+        let username = prepared(username)?.as_str().into();
+        Ok(Self { inner: Arc::new(ShortTerm { username, key }), only: None })
     }
     /// It is known from elsewhere that both sides speak this kind of message integrity: no other is sent or taken (RFC
     /// 8489 section 9.1.2).
@@ -139,11 +139,11 @@ struct LongTerm {
 impl LongTermCredential {
     /// From the user name and the password, which are prepared as [`IntegrityKey::long_term`] says.
     pub fn new(username: &str, password: &str) -> Result<Self, CredentialError> {
-        check_username(username)?;
+        let username = prepared(username)?;
         // Whether the password can be prepared does not depend on the realm: better said here than by a server's 401.
-        IntegrityKey::long_term(username, "realm", password)?;
+        IntegrityKey::long_term(&username, "realm", password)?;
         let password = Zeroizing::new(password.as_bytes().into());
-        Ok(Self { inner: Arc::new(LongTerm { username: username.into(), password }), realm: None })
+        Ok(Self { inner: Arc::new(LongTerm { username: username.as_str().into(), password }), realm: None })
     }
     /// For this realm alone: a server of another one gets neither the user's name nor anything made of the password,
     /// and the transaction fails.
@@ -198,11 +198,13 @@ impl fmt::Debug for LongTermCredential {
     }
 }
 
-/// Whether USERNAME can carry it (RFC 8489 section 14.3).
-fn check_username(username: &str) -> Result<(), CredentialError> {
-    // What OpaqueString says of passwords it says of user names: RFC 8489 section 14.3.
-    IntegrityKey::short_term(username)?;
-    Username::new(username).map(|_| ()).map_err(|_| CredentialError::TooLong)
+/// A user name as USERNAME carries it (RFC 8489 section 14.3).
+fn prepared(username: &str) -> Result<OpaqueString<'_>, CredentialError> {
+    let prepared = OpaqueString::new(username)?;
+    match Username::new(&prepared) {
+        Ok(_) => Ok(prepared),
+        Err(_) => Err(CredentialError::TooLong),
+    }
 }
 
 #[cfg(test)]

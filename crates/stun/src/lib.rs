@@ -33,7 +33,7 @@ pub use credential::{Credential, LongTermCredential, ShortTermCredential};
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "arbitrary")]
 pub use fuzz::{Draft, Seal};
-pub use integrity::{CredentialError, Integrity, IntegrityAlgorithm, IntegrityKey, Sha256Len};
+pub use integrity::{CredentialError, Integrity, IntegrityAlgorithm, IntegrityKey, OpaqueString, Sha256Len};
 pub use message::{
     Attributes, Class, HEADER_LEN, MAGIC_COOKIE, Message, Method, MethodError, ParseError, ParseErrorReason,
     RawAttribute, TransactionId, TransactionIdError,

@@ -15,14 +15,15 @@
 //! In all, the message length that is hashed is the one the message would have if it ended with this attribute.
 //! Keying an HMAC hashes two blocks before the first octet of the message: as much again as a connectivity check. So a
 //! key keeps its two states keyed, and a message costs only itself.
-//! Left out: OpaqueString preparation of anything but printable ASCII, which needs tables of Unicode.
 
 mod keyed;
+mod opaque;
 
 use core::fmt;
 
 use keyed::Keyed;
 use md5::{Digest, Md5, digest::Output};
+pub use opaque::OpaqueString;
 use sha1::Sha1;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -105,8 +106,12 @@ pub enum CredentialError {
     /// RFC 8489 section 14.3: USERNAME has fewer than 509 octets.
     #[error("a user name is longer than 508 octets")]
     TooLong,
-    /// Prepare the text with OpaqueString (RFC 8265), and give the key by [`IntegrityKey::from_octets`].
-    #[error("a credential is not ASCII, and is not prepared here")]
+    /// RFC 8265 section 4.2.1: OpaqueString allows no such character. Only with the feature `precis`.
+    #[error("a credential has a character that OpaqueString (RFC 8265) forbids")]
+    Forbidden,
+    /// Take the feature `precis`; or prepare the text with OpaqueString (RFC 8265) elsewhere, and give the key by
+    /// [`IntegrityKey::from_octets`].
+    #[error("a credential is not ASCII, and is not prepared without the feature `precis`")]
     NotAscii,
 }
 
@@ -125,13 +130,13 @@ pub struct IntegrityKey {
     sha256: Keyed<Sha256, 8>,
 }
 impl IntegrityKey {
-    /// The key of a short-term credential (RFC 8489 section 9.1.1): the password, in printable ASCII.
-    /// Every ICE password is (RFC 8839 section 5.4).
+    /// The key of a short-term credential (RFC 8489 section 9.1.1): the password, which is prepared as an
+    /// [`OpaqueString`]. Every ICE password is ASCII (RFC 8839 section 5.4).
     pub fn short_term(password: &str) -> Result<Self, CredentialError> {
-        Ok(Self::from_octets(opaque_string(password)?.as_bytes()))
+        Ok(Self::from_octets(OpaqueString::new(password)?.as_bytes()))
     }
     /// The key of a long-term credential (RFC 8489 section 9.2.2, MD5). `username` is what the USERNAME attribute
-    /// holds, so prepared already; realm and password are printable ASCII.
+    /// holds, so prepared already; realm and password are prepared as [`OpaqueString`]s.
     pub fn long_term(username: &str, realm: &str, password: &str) -> Result<Self, CredentialError> {
         let mut key: Zeroizing<[u8; 16]> = Zeroizing::default();
         *key = digest_of::<Md5>(username, realm, password)?.into();
@@ -210,26 +215,13 @@ fn verdict(theirs: &[u8], ours: &[u8]) -> Integrity {
     if cfg!(fuzzing) || same(theirs, ours) { Integrity::Ok } else { Integrity::Bad }
 }
 
-/// RFC 8265 section 4.2.2 for what needs no tables: printable ASCII is prepared as it stands.
-fn opaque_string(text: &str) -> Result<&str, CredentialError> {
-    if text.is_empty() {
-        Err(CredentialError::Empty)
-    } else if !text.is_ascii() {
-        Err(CredentialError::NotAscii)
-    } else if text.bytes().any(|octet| octet.is_ascii_control()) {
-        Err(CredentialError::ControlCharacter)
-    } else {
-        Ok(text)
-    }
-}
-
 /// RFC 8489 section 9.2.2: `username ":" realm ":" password`, hashed; quotes and trailing nulls do not count.
 fn digest_of<D: Digest>(username: &str, realm: &str, password: &str) -> Result<Output<D>, CredentialError> {
     let unquoted = |text| str::trim_matches(str::trim_end_matches(text, '\0'), '"');
-    let realm = opaque_string(unquoted(realm))?;
-    let password = opaque_string(password.trim_end_matches('\0'))?;
+    let realm = OpaqueString::new(unquoted(realm))?;
+    let password = OpaqueString::new(password.trim_end_matches('\0'))?;
     let mut digest = D::new();
-    for part in [unquoted(username), ":", realm, ":", password] {
+    for part in [unquoted(username), ":", &realm, ":", &password] {
         digest.update(part.as_bytes());
     }
     Ok(digest.finalize())

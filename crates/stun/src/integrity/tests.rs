@@ -47,9 +47,9 @@ fn rfc8489_18_5_1_2_sha256_key() {
 #[test]
 fn credentials_that_need_preparation_are_refused() {
     assert_eq!(IntegrityKey::short_term("").unwrap_err(), CredentialError::Empty);
-    assert_eq!(IntegrityKey::short_term("caf\u{e9}").unwrap_err(), CredentialError::NotAscii);
     assert_eq!(IntegrityKey::short_term("a\nb").unwrap_err(), CredentialError::ControlCharacter);
     assert_eq!(IntegrityKey::long_term("me", "", "pass").unwrap_err(), CredentialError::Empty);
+    #[cfg(not(feature = "precis"))]
     assert_eq!(IntegrityKey::long_term("me", "realm", "caf\u{e9}").unwrap_err(), CredentialError::NotAscii);
     assert!(IntegrityKey::short_term("with space ~").is_ok());
 }

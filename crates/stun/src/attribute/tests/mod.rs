@@ -1,3 +1,6 @@
+mod extensions;
+mod properties;
+
 use alloc::{vec, vec::Vec};
 
 use crate::{attribute::*, testing::ID};
@@ -116,6 +119,19 @@ fn domains_are_visible_ascii() {
     assert!(read::<AlternateDomain>(&[b'a'; 255]).is_ok());
     assert_eq!(read::<AlternateDomain>(b"a b").unwrap_err(), Malformed::Character);
     assert_eq!(AlternateDomain::new("caf\u{e9}").unwrap_err(), Malformed::Character);
+    // What is sent is a name of DNS.
+    for name in ["a", "stun.example.org", "xn--caf-dma.example.", "_stun._udp.example.org"] {
+        assert!(AlternateDomain::new(name).is_ok(), "{name}");
+    }
+    let (label, whole) =
+        ("a".repeat(63), ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(63)].join("."));
+    assert!(AlternateDomain::new(&label).is_ok() && AlternateDomain::new(&whole).is_ok());
+    for name in ["", ".", "a..b", ".a", &(label + "a"), &(whole + "e")] {
+        assert_eq!(AlternateDomain::new(name), Err(Malformed::Length), "{name}");
+    }
+    for name in ["-a", "a-", "a.-b", "a!b", "a b"] {
+        assert_eq!(AlternateDomain::new(name), Err(Malformed::Character), "{name}");
+    }
 }
 
 #[test]
