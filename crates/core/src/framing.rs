@@ -66,6 +66,37 @@ impl Framing {
     /// ```
     #[must_use]
     pub fn next(self, stream: &[u8]) -> Frame {
+        match self.first(stream) {
+            whole @ Frame::Whole { total, .. } if total <= stream.len() => whole,
+            Frame::Bad => Frame::Bad,
+            Frame::Whole { .. } | Frame::NeedMore => Frame::NeedMore,
+        }
+    }
+
+    /// How many octets the first message lacks at least: reading no more than that takes nothing of the next. 0 if it is
+    /// whole, or [`Bad`](Frame::Bad).
+    ///
+    /// ```
+    /// # use ginnel_core::Framing;
+    /// assert_eq!(Framing::Rfc4571.missing(b""), 2);
+    /// assert_eq!(Framing::Rfc4571.missing(b"\0\x04po"), 2);
+    /// assert_eq!(Framing::Rfc4571.missing(b"\0\x04ping\0"), 0);
+    /// ```
+    #[must_use]
+    pub fn missing(self, stream: &[u8]) -> usize {
+        let header: usize = match self {
+            Self::Rfc4571 => 2,
+            Self::Stun => 4,
+        };
+        match self.first(stream) {
+            Frame::Whole { total, .. } => total.saturating_sub(stream.len()),
+            Frame::NeedMore => header.saturating_sub(stream.len()),
+            Frame::Bad => 0,
+        }
+    }
+
+    /// The first message by its header, be it there or not.
+    fn first(self, stream: &[u8]) -> Frame {
         let (skip, len, total) = match self {
             Self::Rfc4571 => {
                 let Some(length) = stream.first_chunk() else { return Frame::NeedMore };
@@ -83,7 +114,7 @@ impl Framing {
                 }
             }
         };
-        if stream.len() < total { Frame::NeedMore } else { Frame::Whole { skip, len, total } }
+        Frame::Whole { skip, len, total }
     }
 
     /// Makes a message fit for the stream: pads it, or puts its length in front.

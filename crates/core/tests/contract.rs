@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use ginnel_core::{
-    Handled, Instant, Io, Machine, Notice, Packet, Path, Port, Receive, Refused, Request, Ticket, Transmit,
-    Wake, machine, receive, settle,
+    Handled, HostName, HostNameError, IcmpError, Instant, Io, Machine, Notice, Packet, Path, Port, Receive,
+    Refused, Request, Ticket, Transmit, Wake, machine, receive, settle,
 };
 
 fn addr(s: &str) -> SocketAddr {
@@ -434,4 +434,72 @@ fn time_saturates() {
 fn of_two_wakes_at_once_one_is_always_the_same() {
     let (a, b) = (Wake::new(Instant::EPOCH, "a"), Wake::new(Instant::EPOCH, "b"));
     assert_eq!(Wake::soonest([Some(b), Some(a)]), Wake::soonest([Some(a), Some(b)]));
+}
+
+#[test]
+fn hard_errors_are_those_of_rfc1122() {
+    let hard = |error: IcmpError| error.is_hard();
+    // RFC 1122 section 4.2.3.9, RFC 8445 section 19.2: destination unreachable, codes 2 to 4.
+    assert_eq!((0..=15).filter(|code| hard(IcmpError::v4(3, *code, 0))).collect::<Vec<_>>(), [2, 3, 4]);
+    assert!(
+        (0..=255)
+            .filter(|kind| *kind != 3)
+            .all(|kind| (0..=15).all(|code| !hard(IcmpError::v4(kind, code, 0))))
+    );
+    // RFC 4443 section 3: port unreachable, packet too big, unrecognized next header.
+    assert_eq!((0..=7).filter(|code| hard(IcmpError::v6(1, *code, 0))).collect::<Vec<_>>(), [4]);
+    assert!(hard(IcmpError::v6(2, 0, 1_280)) && hard(IcmpError::v6(4, 1, 0)));
+    assert!(
+        !hard(IcmpError::v6(3, 0, 0)) && !hard(IcmpError::v6(4, 0, 0)) && !hard(IcmpError::v6(128, 4, 0))
+    );
+    // RFC 8656 section 18.13: data is the MTU, or zero.
+    for kind in 0..=255 {
+        for code in 0..=15 {
+            let (v4, v6) = (IcmpError::v4(kind, code, 1_400), IcmpError::v6(kind, code, 1_400));
+            assert_eq!(v4.data, if (kind, code) == (3, 4) { 1_400 } else { 0 });
+            assert_eq!(v6.data, if kind == 2 { 1_400 } else { 0 });
+            assert_eq!((v4.mtu().unwrap_or(0), v6.mtu().unwrap_or(0)), (v4.data, v6.data));
+        }
+    }
+    assert_eq!(IcmpError::v6(2, 0, 1_280).to_string(), "ICMPv6 type 2 code 0 (too big)");
+    assert_eq!(IcmpError::v4(12, 0, 0).to_string(), "ICMP type 12 code 0");
+}
+
+#[test]
+fn host_names_are_what_tls_can_send() {
+    let parse = |text: &str| text.parse::<HostName>();
+    let label = "a".repeat(63);
+    let longest = format!("{label}.{label}.{label}.{}", "b".repeat(61));
+    for good in
+        ["localhost", "a", "xn--bcher-kva.example", "a-b.c", "1.example", "_sip.example", "1a", &longest]
+    {
+        assert_eq!(parse(good).map(|name| name.to_string()).as_deref(), Ok(good));
+        assert_eq!(parse(&format!("{good}.")), parse(good), "a dot at the end is not sent");
+    }
+    assert_eq!(longest.len(), 253);
+    assert_eq!(parse("EXAMPLE.org"), parse("example.ORG"));
+    let refused = [
+        ("", HostNameError::Empty),
+        (".", HostNameError::Empty),
+        ("a..b", HostNameError::Label { at: 2 }),
+        (".a", HostNameError::Label { at: 0 }),
+        ("ab.-c", HostNameError::Label { at: 3 }),
+        ("ab-.c", HostNameError::Label { at: 0 }),
+        ("a b", HostNameError::Octet { at: 1 }),
+        ("b\u{fc}cher.example", HostNameError::Octet { at: 1 }),
+        ("a\0b", HostNameError::Octet { at: 1 }),
+        ("*.example", HostNameError::Octet { at: 0 }),
+        ("192.0.2.1", HostNameError::Address),
+        ("2130706433", HostNameError::Address),
+        ("127.1", HostNameError::Address),
+        ("::1", HostNameError::Address),
+        ("example.org:443", HostNameError::Octet { at: 11 }),
+    ];
+    for (bad, why) in refused {
+        assert_eq!(parse(bad), Err(why), "{bad}");
+        assert!(!why.to_string().is_empty());
+    }
+    assert_eq!(parse(&format!("{longest}b")), Err(HostNameError::TooLong));
+    assert_eq!(parse(&format!("{label}a.b")), Err(HostNameError::Label { at: 0 }));
+    assert_eq!(format!("{:?}", parse("a.b").unwrap()), "HostName(a.b)");
 }

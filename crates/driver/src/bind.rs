@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream, UdpSocket},
 };
 
 use ginnel_core::{Port, Refused};
@@ -10,8 +10,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
     interfaces::up,
-    platform::{only_joined, share_port},
-    udp::plain,
+    platform::{in_progress, only_joined, share_port},
+    udp::{plain, scoped},
 };
 
 /// How often an even port is tried for before giving up.
@@ -67,27 +67,85 @@ fn refused(error: &io::Error) -> Refused {
 }
 
 fn unicast(ip: IpAddr, port: Port) -> io::Result<Bound> {
-    match port {
-        Port::Any => open(ip, 0),
-        Port::Exact(0) => Err(io::ErrorKind::AddrNotAvailable.into()),
-        Port::Exact(port) => open(ip, port),
-        Port::Even => even(ip),
-    }
+    choose(port, |port| open(ip, port), |bound| bound.local)
 }
 
-/// The kernel chooses ports evenly, so half of its choices are even; the neighbour of an odd one may be free.
-fn even(ip: IpAddr) -> io::Result<Bound> {
+/// Opens what `open` opens at a port, 0 for any, at such a port as is wanted.
+fn choose<T>(
+    port: Port,
+    open: impl Fn(u16) -> io::Result<T>,
+    local: impl Fn(&T) -> SocketAddr,
+) -> io::Result<T> {
+    match port {
+        Port::Any => return open(0),
+        Port::Exact(0) => return Err(io::ErrorKind::AddrNotAvailable.into()),
+        Port::Exact(port) => return open(port),
+        Port::Even => {}
+    }
+    // The kernel chooses ports evenly, so half of its choices are even; the neighbour of an odd one may be free.
     for _ in 0..EVEN_TRIES {
-        let chosen = open(ip, 0)?;
-        let port = chosen.local.port();
-        if port % 2 == 0 {
+        let chosen = open(0)?;
+        let port = local(&chosen).port();
+        if port.is_multiple_of(2) {
             return Ok(chosen);
         }
-        if let Ok(neighbour) = open(ip, port - 1) {
+        if let Ok(neighbour) = open(port - 1) {
             return Ok(neighbour);
         }
     }
     Err(io::ErrorKind::AddrInUse.into())
+}
+
+/// Streams that the system holds for a listener which has not had its turn. More than that it refuses.
+const BACKLOG: i32 = 1_024;
+
+/// A listener on this address, and what that is.
+pub(crate) fn listen(ip: IpAddr, port: Port) -> Result<(TcpListener, SocketAddr), Refused> {
+    if ip.is_multicast() {
+        return Err(Refused::NotPermitted);
+    }
+    choose(port, |port| listen_at(ip, port), |(_, local)| *local).map_err(|error| refused(&error))
+}
+
+fn listen_at(ip: IpAddr, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = new_stream(ip)?;
+    // What is left of streams that have ended keeps nobody from listening again, on systems where that is all it means.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&with_scope(ip, port, scope_of(ip)?).into())?;
+    socket.listen(BACKLOG)?;
+    // From now on streams may be opened from here (RFC 6062 section 5.2). Not before: else two could listen.
+    let _ = share_port(&socket);
+    let listener = TcpListener::from(socket);
+    let local = plain(listener.local_addr()?);
+    Ok((listener, local))
+}
+
+/// Begins to connect, from this address if there is one.
+pub(crate) fn connect(local: Option<SocketAddr>, remote: SocketAddr) -> io::Result<TcpStream> {
+    let socket = new_stream(remote.ip())?;
+    let mut scope = 0;
+    if let Some(local) = local {
+        scope = scope_of(local.ip())?;
+        if local.port() != 0 {
+            share_port(&socket)?;
+        }
+        socket.bind(&with_scope(local.ip(), local.port(), scope).into())?;
+    }
+    match socket.connect(&scoped(remote, scope).into()) {
+        Err(error) if !in_progress(&error) => Err(error),
+        _ => Ok(socket.into()),
+    }
+}
+
+fn new_stream(ip: IpAddr) -> io::Result<Socket> {
+    let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    if ip.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 fn new(ip: IpAddr) -> io::Result<Socket> {
@@ -113,10 +171,7 @@ fn enlarge(socket: &Socket) {
 
 fn open(ip: IpAddr, port: u16) -> io::Result<Bound> {
     let socket = new(ip)?;
-    let scope = match ip {
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => scope_of(ip)?,
-        _ => 0,
-    };
+    let scope = scope_of(ip)?;
     socket.bind(&with_scope(ip, port, scope).into())?;
     let socket = UdpSocket::from(socket);
     let local = plain(socket.local_addr()?);
@@ -130,8 +185,11 @@ fn with_scope(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
     }
 }
 
-/// The number of the interface that has this address.
+/// The number of the interface that has this address, if it is a link-local one.
 fn scope_of(ip: IpAddr) -> io::Result<u32> {
+    if !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()) {
+        return Ok(0);
+    }
     let found =
         up()?.into_iter().find(|interface| interface.ip() == ip).and_then(|interface| interface.index);
     found.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())

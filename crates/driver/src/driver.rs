@@ -8,12 +8,13 @@ use std::{
 };
 
 use ginnel_core::{
-    Buffer, Epoch, Instant, Machine, Notice, Packet, Path, Port, Receive, Refused, Transmit, Transport, Wake,
-    receive, settle,
+    Buffer, Epoch, Framing, Instant, Machine, Packet, Path, Port, Receive, Refused, Transmit, Transport,
+    Wake, receive, settle,
 };
 
 use crate::{
-    App, Runtime, Stats, Timer,
+    App, Config, Runtime, Stats, Timer,
+    stream::{Intake, Piece},
     udp::{Arena, arrived_at},
     wire::{Look, Side, Wire},
 };
@@ -42,6 +43,8 @@ pub struct Driver<R: Runtime, M: Machine> {
     armed: Option<Instant>,
     wake: Option<Wake>,
     arena: Arena,
+    /// Where octets of streams land.
+    octets: Intake,
     buf: Box<Buffer>,
 }
 
@@ -50,7 +53,12 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     ///
     /// Where the runtime has a context, as tokio has, call it there.
     pub fn new(runtime: R, epoch: Epoch, machine: M) -> Self {
-        let wire = Wire::new(runtime);
+        Self::with_config(Config::default(), runtime, epoch, machine)
+    }
+
+    /// The same, with limits of streams, or TLS.
+    pub fn with_config(config: Config, runtime: R, epoch: Epoch, machine: M) -> Self {
+        let wire = Wire::new(runtime, config);
         Self {
             timer: wire.timer(),
             machine,
@@ -60,6 +68,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             armed: None,
             wake: None,
             arena: Arena::new(),
+            octets: Intake::shared(),
             buf: Box::new([0; 2048]),
         }
     }
@@ -97,8 +106,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         let now = self.epoch.now();
         let mut packet = Packet::empty(&mut self.buf);
         assert!(packet.append(payload).is_ok(), "the payload does not fit a packet");
-        let sent =
-            command(&mut self.machine, now, &mut packet).map(|transmit| self.wire.send(transmit, &packet));
+        let sent = command(&mut self.machine, now, &mut packet)
+            .map(|transmit| self.wire.send(transmit, &mut packet));
         self.settle(now);
         self.wire.flush();
         sent
@@ -113,6 +122,21 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.wire.bind(ip, port)
     }
 
+    /// Takes in streams for a machine that does not ask for it itself, which is told of each by
+    /// [`Notice::Accepted`](ginnel_core::Notice::Accepted).
+    ///
+    /// # Errors
+    /// As for a [`Request::Listen`](ginnel_core::Request::Listen) of its own.
+    pub fn listen(
+        &mut self,
+        transport: Transport,
+        ip: IpAddr,
+        port: Port,
+        framing: Framing,
+    ) -> Result<SocketAddr, Refused> {
+        self.wire.listen(transport, ip, port, framing)
+    }
+
     /// The machine, to look at.
     #[must_use]
     pub fn machine(&self) -> &M {
@@ -125,9 +149,15 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.machine
     }
 
-    /// The addresses that are open.
+    /// The addresses of open datagram sockets.
     pub fn locals(&self) -> impl Iterator<Item = SocketAddr> {
         self.wire.locals()
+    }
+
+    /// How many streams there are, open or about to be.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.wire.streams()
     }
 
     /// When time began.
@@ -151,8 +181,11 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             let rested = self.attend(app);
             self.wire.flush();
             let unblocked = self.wire.poll_blocked(cx);
-            if self.machine.is_closed() && rested && !self.wire.is_blocked() {
-                return Poll::Ready(());
+            if self.machine.is_closed() && rested {
+                self.wire.release_streams();
+                if !self.wire.is_blocked() && self.wire.all_delivered() {
+                    return Poll::Ready(());
+                }
             }
             let received = self.receive(app, &mut budget);
             let fired = self.poll_timer(cx);
@@ -167,6 +200,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     }
 
     fn settle(&mut self, now: Instant) {
+        self.wire.turn(now);
         let Self { machine, wire, events, buf, .. } = self;
         self.wake = settle(machine, now, buf, &mut Side { wire, events });
     }
@@ -175,6 +209,9 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     fn attend<A: App<M>>(&mut self, app: &mut A) -> bool {
         for _ in 0..ROUNDS_PER_TURN {
             let now = self.epoch.now();
+            self.wire.turn(now);
+            self.wire.fire();
+            self.pass_on(now);
             self.settle(now);
             if self.events.is_empty() {
                 return true;
@@ -182,6 +219,14 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             self.tell(now, app);
         }
         false
+    }
+
+    /// Tells the machine what has become of its sockets.
+    fn pass_on(&mut self, now: Instant) {
+        while let Some(notice) = self.wire.notices.pop_front() {
+            self.machine.handle_notice(now, notice);
+            self.settle(now);
+        }
     }
 
     fn tell<A: App<M>>(&mut self, now: Instant, app: &mut A) {
@@ -199,15 +244,17 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             }
             let Some(number) = self.wire.ready.pop() else { break };
             match self.wire.look(number, &mut self.arena) {
-                Look::Nothing => continue,
-                Look::Again => *budget -= 1,
-                Look::Lost(local) => {
-                    let now = self.epoch.now();
-                    let lost = Notice::Lost { transport: Transport::Udp, local, remote: None };
-                    self.machine.handle_notice(now, lost);
-                }
+                Look::Nothing | Look::Gone => continue,
+                Look::Again(cost) => *budget = budget.saturating_sub(cost),
                 Look::Messages(local, count) => self.receive_batch(local, count, app, budget),
+                Look::Octets => {
+                    if !self.receive_octets(number, app, budget) {
+                        self.pass_on(self.epoch.now());
+                        continue;
+                    }
+                }
             }
+            self.pass_on(self.epoch.now());
             // It may have more, and waits for its next turn behind the others.
             self.wire.ready.push(number);
             any = true;
@@ -231,36 +278,78 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 input.ecn = message.ecn;
                 *budget = budget.saturating_sub(1);
                 self.wire.stats.received += 1;
-                let mut side = Side { wire: &mut self.wire, events: &mut self.events };
-                let data = receive(&mut self.machine, now, &mut input, &mut side);
-                // Events before data: what the input caused is older than what it held.
-                while let Some(event) = self.events.pop_front() {
-                    app.event(now, &mut self.machine, event);
-                }
-                if let Some(data) = data
-                    && let Some(transmit) = app.data(now, &mut self.machine, data, &mut input)
-                {
-                    self.wire.send(transmit, &input.packet);
-                }
+                let Self { machine, wire, events, .. } = self;
+                deliver(machine, wire, events, now, &mut input, app);
                 self.settle(now);
             }
         }
         self.wire.flush();
     }
 
+    /// Reads from a stream once. Returns whether there may be more.
+    fn receive_octets<A: App<M>>(&mut self, number: usize, app: &mut A, budget: &mut usize) -> bool {
+        let now = self.epoch.now();
+        self.wire.turn(now);
+        *budget = budget.saturating_sub(1);
+        let Some(mut reading) = self.wire.read(number, &mut self.octets) else { return false };
+        let path = reading.path;
+        while self.wire.is_open(number, path) {
+            match reading.intake.next(reading.framing) {
+                Piece::Part => break,
+                Piece::Bad => {
+                    self.wire.malformed(number, path);
+                    break;
+                }
+                Piece::Message(range, limit) => {
+                    let Some(packet) = Packet::received(reading.intake.buffer(limit), range) else { break };
+                    *budget = budget.saturating_sub(1);
+                    self.wire.stats.messages_received += 1;
+                    let Self { machine, wire, events, .. } = self;
+                    deliver(machine, wire, events, now, &mut Receive::new(path, packet), app);
+                    self.settle(now);
+                }
+            }
+        }
+        self.wire.put_back(number, reading, &mut self.octets);
+        self.wire.flush();
+        true
+    }
+
     /// Whether the timer has fired. It is set anew only when the machine wants to be woken earlier than it is set to: an
     /// unneeded wake-up now and then costs less than setting it for every datagram.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(wake) = self.wake.filter(|_| !self.wire.is_blocked()) else { return false };
-        if self.armed.is_none_or(|armed| armed > wake.at) {
-            self.timer.reset(self.epoch.to_std(wake.at));
-            self.armed = Some(wake.at);
+        let machine = self.wake.filter(|_| !self.wire.is_blocked()).map(|wake| wake.at);
+        let Some(at) = [machine, self.wire.alarms.next()].into_iter().flatten().min() else { return false };
+        if self.armed.is_none_or(|armed| armed > at) {
+            self.timer.reset(self.epoch.to_std(at));
+            self.armed = Some(at);
         }
         let fired = self.timer.poll(cx).is_ready();
         if fired {
             self.armed = None;
         }
         fired
+    }
+}
+
+/// One arrival: the machine, its events, its data, and what is answered from the same buffer.
+fn deliver<R: Runtime, M: Machine, A: App<M>>(
+    machine: &mut M,
+    wire: &mut Wire<R>,
+    events: &mut VecDeque<M::Event>,
+    now: Instant,
+    input: &mut Receive<'_>,
+    app: &mut A,
+) {
+    let data = receive(machine, now, input, &mut Side { wire, events });
+    // Events before data: what the input caused is older than what it held.
+    while let Some(event) = events.pop_front() {
+        app.event(now, machine, event);
+    }
+    if let Some(data) = data
+        && let Some(transmit) = app.data(now, machine, data, input)
+    {
+        wire.send(transmit, &mut input.packet);
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod app;
 mod bind;
+mod config;
 mod driver;
 mod interfaces;
 mod outbox;
@@ -10,6 +11,7 @@ mod platform;
 mod ready;
 mod runtime;
 mod stats;
+mod stream;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 #[allow(missing_docs, reason = "tests are read by their names")]
@@ -18,8 +20,11 @@ mod udp;
 mod wire;
 
 pub use app::App;
+pub use config::{Config, Limits};
 pub use driver::Driver;
 pub use interfaces::{Interfaces, interfaces};
-pub use runtime::{Interest, Runtime, Socket, Timer};
+pub use runtime::{Interest, Listener, Runtime, Socket, Timer};
 pub use socket2::SockRef;
 pub use stats::Stats;
+#[cfg(feature = "tls")]
+pub use stream::{ClientTls, ServerTls, TlsError};

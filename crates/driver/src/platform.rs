@@ -1,9 +1,37 @@
 //! The one place for what only some operating systems have. Segmentation offload, batched system calls and congestion marks
 //! come from `quinn-udp`, which has its plain fallbacks inside.
 
-use std::{io, net::IpAddr};
+use std::{io, net::IpAddr, net::SocketAddr};
 
+use ginnel_core::IcmpError;
 use socket2::Socket;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use linux::{ErrorQueue, HAS_ERROR_QUEUE, NO_SIGNAL};
+
+/// What the system says of a datagram that was sent.
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    allow(dead_code, reason = "it says nothing there")
+)]
+pub(crate) enum Report {
+    /// ICMP, from the way to `remote`; it came to the address `to`, where the system tells.
+    Icmp { remote: SocketAddr, to: Option<IpAddr>, error: IcmpError },
+    /// Something else: of its own, such as that the datagram was larger than the interface takes.
+    Other,
+}
+
+/// Whether a failed call to connect says only that it goes on.
+#[cfg(unix)]
+pub(crate) fn in_progress(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::errno::Errno::EINPROGRESS as i32)
+}
+
+/// Whether a failed call to connect says only that it goes on.
+#[cfg(not(unix))]
+pub(crate) fn in_progress(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
 
 /// Lets several sockets share a port, as each listener of a multicast group must.
 #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
@@ -30,4 +58,121 @@ pub(crate) fn only_joined(_: &Socket, _: IpAddr) {}
 #[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))))]
 pub(crate) fn share_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
+}
+
+/// Elsewhere there is no queue of errors.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) const HAS_ERROR_QUEUE: bool = false;
+
+/// Elsewhere there is no such flag, and no such signal or another way to be spared it.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) const NO_SIGNAL: i32 = 0;
+
+/// Elsewhere there is no queue of errors.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[derive(Debug)]
+pub(crate) struct ErrorQueue;
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl ErrorQueue {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+    pub(crate) fn read(&mut self, _: &Socket) -> Option<Report> {
+        None
+    }
+}
+
+/// The error queue of a socket (ip(7), `IP_RECVERR`): ICMP messages in full, with where the datagram was to go.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux {
+    use std::{
+        io::IoSliceMut,
+        net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+        os::fd::AsRawFd as _,
+    };
+
+    use ginnel_core::IcmpError;
+    use nix::{
+        cmsg_space,
+        libc::{
+            SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, in_pktinfo, in6_pktinfo, sock_extended_err, sockaddr_in6,
+            timespec,
+        },
+        sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg},
+    };
+    use socket2::Socket;
+
+    use super::Report;
+
+    pub(crate) const HAS_ERROR_QUEUE: bool = true;
+
+    /// A broken stream is an error of the call, and no signal.
+    pub(crate) const NO_SIGNAL: i32 = MsgFlags::MSG_NOSIGNAL.bits();
+
+    /// Where messages of the queue land.
+    #[derive(Debug)]
+    pub(crate) struct ErrorQueue {
+        control: Vec<u8>,
+    }
+
+    impl ErrorQueue {
+        pub(crate) fn new() -> Self {
+            // The error with its sender, and what sockets here have asked for besides: where to, marks, time.
+            type Marks = [i32; 4];
+            Self {
+                control: cmsg_space!(
+                    sock_extended_err,
+                    sockaddr_in6,
+                    in_pktinfo,
+                    in6_pktinfo,
+                    Marks,
+                    timespec
+                ),
+            }
+        }
+
+        /// The oldest message of a socket's queue.
+        pub(crate) fn read(&mut self, socket: &Socket) -> Option<Report> {
+            // What the message quotes of the datagram is of no use here.
+            let mut quoted = [0; 1];
+            let mut slices = [IoSliceMut::new(&mut quoted)];
+            let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+            let message =
+                recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut self.control), flags)
+                    .ok()?;
+            let remote = message.address.and_then(|address| {
+                let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::from((v4.ip(), v4.port())));
+                v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::from((v6.ip(), v6.port()))))
+            });
+            let (mut error, mut to) = (None, None);
+            for control in message.cmsgs().ok()? {
+                match control {
+                    ControlMessageOwned::Ipv4RecvErr(e, _) | ControlMessageOwned::Ipv6RecvErr(e, _) => {
+                        error = icmp(&e);
+                    }
+                    ControlMessageOwned::Ipv4PacketInfo(info) => {
+                        to = Some(IpAddr::from(Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr))));
+                    }
+                    ControlMessageOwned::Ipv6PacketInfo(info) => {
+                        to = Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).to_canonical());
+                    }
+                    _ => {}
+                }
+            }
+            match (remote, error) {
+                (Some(remote), Some(error)) => Some(Report::Icmp { remote, to, error }),
+                _ => Some(Report::Other),
+            }
+        }
+    }
+
+    fn icmp(error: &sock_extended_err) -> Option<IcmpError> {
+        let sock_extended_err { ee_origin, ee_type, ee_code, ee_info, .. } = *error;
+        match ee_origin {
+            SO_EE_ORIGIN_ICMP => Some(IcmpError::v4(ee_type, ee_code, ee_info)),
+            SO_EE_ORIGIN_ICMP6 => Some(IcmpError::v6(ee_type, ee_code, ee_info)),
+            _ => None,
+        }
+    }
 }

@@ -20,9 +20,31 @@ pub struct Stats {
     pub send_errors: u64,
     /// Errors in receiving, such as ICMP messages that some systems report there.
     pub receive_errors: u64,
+    /// ICMP messages that the system has told of in full, and the machine was.
+    pub icmp: u64,
     /// Datagrams that came to a multicast or broadcast address at a socket for every unicast address: there is no path to
     /// say of them, and an answer to all would serve an attacker. They are dropped.
     pub misdirected: u64,
-    /// Datagrams for an address that is not open, or for a stream.
+    /// Datagrams for an address that is not open, and messages for a stream that is not.
     pub not_open: u64,
+    /// Messages that came on streams.
+    pub messages_received: u64,
+    /// Messages that were taken to be sent on streams.
+    pub messages_sent: u64,
+    /// Messages that were dropped because the peer does not read, and as much waits already as may.
+    pub messages_dropped: u64,
+    /// Streams that others have opened, and that were taken in.
+    pub accepted: u64,
+    /// Streams that others have opened, and that were reset at once because a limit was reached.
+    pub accept_refused: u64,
+    /// Errors in accepting: of single streams, or because there are too many files open.
+    pub accept_errors: u64,
+    /// Accepted streams whose TLS handshake failed or took too long.
+    pub handshakes_failed: u64,
+    /// Streams that were closed because what came on them was none of their framing.
+    pub streams_malformed: u64,
+    /// Streams that were closed because they were idle for too long.
+    pub streams_idle: u64,
+    /// Streams that were closed because the peer took nothing for too long.
+    pub streams_stalled: u64,
 }

@@ -13,7 +13,7 @@ use std::{
 use ginnel_core::{ANSWER, Ecn, HEADROOM};
 use quinn_udp::{EcnCodepoint, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 
-use crate::{Interest, Socket};
+use crate::{Interest, Socket, platform::HAS_ERROR_QUEUE};
 
 /// Slots, which is how many messages one system call brings. Memory that is never written to is never there.
 pub(crate) const SLOTS: usize = 16;
@@ -76,6 +76,11 @@ impl Udp {
         let transmit = Transmit { destination, ecn: mark(ecn), contents, segment_size, src_ip: source };
         socket
             .try_io(Interest::Writable, || self.0.try_send(UdpSockRef::from(&*socket.sock_ref()), &transmit))
+    }
+
+    /// Asks the system to tell of ICMP errors by its error queue; whether it does.
+    pub(crate) fn report_errors(&self, socket: &std::net::UdpSocket) -> bool {
+        HAS_ERROR_QUEUE && self.0.enable_transport_errors(UdpSockRef::from(socket)).is_ok()
     }
 
     /// How many datagrams one call may send. It shrinks to one when the kernel turns out not to know how.

@@ -1,9 +1,10 @@
 //! The loop, polled by hand over real sockets whose readiness the test decides.
 
 use std::{
+    fmt::Debug,
     future::Future as _,
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     pin::pin,
     sync::{
         Arc,
@@ -14,7 +15,7 @@ use std::{
 };
 
 use ginnel_core::{Ecn, Epoch, Handled, Instant, Packet, Path, Port, Receive, Transmit, Wake, machine};
-use ginnel_driver::{App, Driver, Interest, Runtime, SockRef, Socket, Timer};
+use ginnel_driver::{App, Driver, Interest, Listener, Runtime, SockRef, Socket, Timer};
 use ginnel_netsim::toy::{Event, Ping};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -29,26 +30,51 @@ struct Hand {
     over: Arc<AtomicBool>,
 }
 #[derive(Debug)]
-struct HandSocket(UdpSocket, Hand);
+struct HandSocket<T>(T, Hand);
+#[derive(Debug)]
+struct HandListener(TcpListener, Hand);
 #[derive(Debug)]
 struct HandTimer;
 
 impl Runtime for Hand {
-    type Socket = HandSocket;
+    type Socket = HandSocket<UdpSocket>;
+    type Stream = HandSocket<TcpStream>;
+    type Listener = HandListener;
     type Timer = HandTimer;
-    fn wrap(&self, socket: UdpSocket) -> io::Result<HandSocket> {
+    fn wrap(&self, socket: UdpSocket) -> io::Result<HandSocket<UdpSocket>> {
         Ok(HandSocket(socket, self.clone()))
+    }
+    fn stream(&self, stream: TcpStream) -> io::Result<HandSocket<TcpStream>> {
+        Ok(HandSocket(stream, self.clone()))
+    }
+    fn listener(&self, listener: TcpListener) -> io::Result<HandListener> {
+        Ok(HandListener(listener, self.clone()))
     }
     fn timer(&self) -> HandTimer {
         HandTimer
     }
 }
-impl HandSocket {
+impl<T> HandSocket<T> {
     fn is_full(&self, interest: Interest) -> bool {
         interest == Interest::Writable && self.1.full.load(Ordering::Relaxed)
     }
 }
-impl Socket for HandSocket {
+impl Listener<HandSocket<TcpStream>> for HandListener {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(HandSocket<TcpStream>, SocketAddr)>> {
+        match self.0.accept() {
+            Ok((stream, remote)) => Poll::Ready(Ok((HandSocket(stream, self.1.clone()), remote))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                cx.waker().wake_by_ref(); // look again at the next poll
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+impl<T: Debug> Socket for HandSocket<T>
+where
+    for<'s> SockRef<'s>: From<&'s T>,
+{
     fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.1.over.load(Ordering::Relaxed) {
             return Poll::Ready(Err(io::Error::other("the runtime is shutting down")));
@@ -59,7 +85,7 @@ impl Socket for HandSocket {
         }
         if self.is_full(interest) { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
-    fn try_io<T>(&self, interest: Interest, mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    fn try_io<O>(&self, interest: Interest, mut io: impl FnMut() -> io::Result<O>) -> io::Result<O> {
         let refused = |left: u32| left.checked_sub(1);
         if interest == Interest::Readable
             && self.1.unreachable.fetch_update(Ordering::Relaxed, Ordering::Relaxed, refused).is_ok()

@@ -2,18 +2,21 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    fmt::Debug,
     future::Future as _,
     io,
-    net::UdpSocket,
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
-use ginnel_driver::{Interest, Runtime, SockRef, Socket, Timer};
+use ginnel_driver::{Interest, Listener, Runtime, SockRef, Socket, Timer};
 use smol::Async;
 
-pub use ginnel_driver::{App, Interfaces, Stats, interfaces};
+pub use ginnel_driver::{App, Config, Interfaces, Limits, Stats, interfaces};
+#[cfg(feature = "tls")]
+pub use ginnel_driver::{ClientTls, ServerTls, TlsError};
 
 /// A machine driven by smol.
 pub type Driver<M> = ginnel_driver::Driver<Smol, M>;
@@ -23,27 +26,47 @@ pub fn driver<M: ginnel_core::Machine>(epoch: ginnel_core::Epoch, machine: M) ->
     Driver::new(Smol, epoch, machine)
 }
 
+/// The same, with limits of streams, or TLS.
+pub fn driver_with<M: ginnel_core::Machine>(
+    config: Config,
+    epoch: ginnel_core::Epoch,
+    machine: M,
+) -> Driver<M> {
+    Driver::with_config(config, Smol, epoch, machine)
+}
+
 /// The reactor that smol and its relatives share. Any executor may poll the driver.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Smol;
 
 impl Runtime for Smol {
-    type Socket = SmolSocket;
+    type Socket = SmolSocket<UdpSocket>;
+    type Stream = SmolSocket<TcpStream>;
+    type Listener = SmolListener;
     type Timer = SmolTimer;
 
-    fn wrap(&self, socket: UdpSocket) -> io::Result<SmolSocket> {
+    fn wrap(&self, socket: UdpSocket) -> io::Result<SmolSocket<UdpSocket>> {
         Async::new_nonblocking(socket).map(SmolSocket)
+    }
+    fn stream(&self, stream: TcpStream) -> io::Result<SmolSocket<TcpStream>> {
+        Async::new_nonblocking(stream).map(SmolSocket)
+    }
+    fn listener(&self, listener: TcpListener) -> io::Result<SmolListener> {
+        Async::new_nonblocking(listener).map(SmolListener)
     }
     fn timer(&self) -> SmolTimer {
         SmolTimer(smol::Timer::never())
     }
 }
 
-/// A UDP socket under smol.
+/// A UDP socket or a TCP stream under smol. Its readers are woken for errors too.
 #[derive(Debug)]
-pub struct SmolSocket(Async<UdpSocket>);
+pub struct SmolSocket<T>(Async<T>);
 
-impl Socket for SmolSocket {
+impl<T: Debug> Socket for SmolSocket<T>
+where
+    for<'s> SockRef<'s>: From<&'s T>,
+{
     fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match interest {
             Interest::Readable => self.0.poll_readable(cx),
@@ -51,11 +74,30 @@ impl Socket for SmolSocket {
         }
     }
     /// The reactor remembers no readiness: the system call itself says whether it would block.
-    fn try_io<T>(&self, _: Interest, mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    fn try_io<O>(&self, _: Interest, mut io: impl FnMut() -> io::Result<O>) -> io::Result<O> {
         io()
     }
     fn sock_ref(&self) -> SockRef<'_> {
         SockRef::from(self.0.get_ref())
+    }
+}
+
+/// A TCP listener under smol.
+#[derive(Debug)]
+pub struct SmolListener(Async<TcpListener>);
+
+impl Listener<SmolSocket<TcpStream>> for SmolListener {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(SmolSocket<TcpStream>, SocketAddr)>> {
+        loop {
+            match self.0.get_ref().accept() {
+                Ok((stream, remote)) => {
+                    let stream = Async::new(stream).map(SmolSocket)?; // makes it non-blocking
+                    return Poll::Ready(Ok((stream, remote)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_readable(cx))?,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 }
 

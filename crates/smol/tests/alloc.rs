@@ -1,4 +1,5 @@
-//! In the steady state a datagram, in and out through real sockets, allocates nothing: machine, driver and runtime together.
+//! In the steady state a datagram, or a message of a TCP stream, in and out through real sockets, allocates nothing: machine,
+//! driver and runtime together.
 //! Timers are left out: `async-io` allocates for each that fires.
 
 use std::{
@@ -25,22 +26,26 @@ impl App<Storm> for Marks {
 const WARM: usize = 5;
 const ALL: usize = 30;
 
+/// Datagrams and messages in one test: the count is of all threads, so of tests beside it too.
 #[test]
-fn a_datagram_in_and_out_allocates_nothing() {
+fn a_datagram_and_a_message_in_and_out_allocate_nothing() {
     assert_installed();
-    let mut marks = Marks(Vec::with_capacity(ALL));
-    let storm =
-        Storm::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8, ALL as u64 * 1_000, Duration::from_secs(3_600));
-    let stats = smol::block_on(async {
-        let mut driver = driver(Epoch::start(), storm);
-        driver.run(&mut marks).await;
-        driver.stats()
-    });
-    assert!(stats.received >= ALL as u64 * 1_000 && stats.sent + 8 >= stats.received);
-    assert_eq!(marks.0.len(), ALL, "{:?}", marks.0);
-    // The reactor has a thread of its own, which allocates when it wakes a task that had to wait: how often that is depends on
-    // what else this machine does. An allocation for each datagram, or for each batch, would be in every thousand.
-    let allocations: Vec<u64> = marks.0[WARM..].windows(2).map(|marks| marks[1].1 - marks[0].1).collect();
-    let without = allocations.iter().filter(|count| **count == 0).count();
-    assert!(2 * without > allocations.len(), "allocations in each thousand datagrams: {allocations:?}");
+    let (ip, enough, tick) =
+        (IpAddr::V4(Ipv4Addr::LOCALHOST), ALL as u64 * 1_000, Duration::from_secs(3_600));
+    for storm in [Storm::new(ip, 8, enough, tick), Storm::over_tcp(ip, 8, enough, tick)] {
+        let mut marks = Marks(Vec::with_capacity(ALL));
+        let stats = smol::block_on(async {
+            let mut driver = driver(Epoch::start(), storm);
+            driver.run(&mut marks).await;
+            driver.stats()
+        });
+        let (received, sent) = (stats.received + stats.messages_received, stats.sent + stats.messages_sent);
+        assert!(received >= enough && sent + 8 >= received, "{stats:?}");
+        assert_eq!(marks.0.len(), ALL, "{:?}", marks.0);
+        // The reactor has a thread of its own, which allocates when it wakes a task that had to wait: how often that is depends
+        // on what else this machine does. An allocation for each datagram, or for each batch, would be in every thousand.
+        let allocations: Vec<u64> = marks.0[WARM..].windows(2).map(|marks| marks[1].1 - marks[0].1).collect();
+        let without = allocations.iter().filter(|count| **count == 0).count();
+        assert!(2 * without > allocations.len(), "allocations in each thousand: {allocations:?}");
+    }
 }

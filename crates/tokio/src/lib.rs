@@ -2,18 +2,21 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    future::Future as _,
+    future::Future,
     io,
-    net::UdpSocket,
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     pin::Pin,
-    task::{Context, Poll},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
-use ginnel_driver::{Interest, Runtime, SockRef, Socket, Timer};
+use ginnel_driver::{Interest, Listener, Runtime, SockRef, Socket, Timer};
 use tokio::time::Sleep;
 
-pub use ginnel_driver::{App, Interfaces, Stats, interfaces};
+pub use ginnel_driver::{App, Config, Interfaces, Limits, Stats, interfaces};
+#[cfg(feature = "tls")]
+pub use ginnel_driver::{ClientTls, ServerTls, TlsError};
 
 /// A machine driven by tokio.
 pub type Driver<M> = ginnel_driver::Driver<Tokio, M>;
@@ -27,16 +30,36 @@ pub fn driver<M: ginnel_core::Machine>(epoch: ginnel_core::Epoch, machine: M) ->
     Driver::new(Tokio, epoch, machine)
 }
 
+/// The same, with limits of streams, or TLS.
+///
+/// # Panics
+/// Outside of a tokio runtime, or in one without time.
+pub fn driver_with<M: ginnel_core::Machine>(
+    config: Config,
+    epoch: ginnel_core::Epoch,
+    machine: M,
+) -> Driver<M> {
+    Driver::with_config(config, Tokio, epoch, machine)
+}
+
 /// The tokio runtime that the task runs in. It needs `net` and `time` enabled.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tokio;
 
 impl Runtime for Tokio {
     type Socket = TokioSocket;
+    type Stream = TokioStream;
+    type Listener = TokioListener;
     type Timer = TokioTimer;
 
     fn wrap(&self, socket: UdpSocket) -> io::Result<TokioSocket> {
-        tokio::net::UdpSocket::from_std(socket).map(TokioSocket)
+        tokio::net::UdpSocket::from_std(socket).map(TokioSocket::new)
+    }
+    fn stream(&self, stream: TcpStream) -> io::Result<TokioStream> {
+        tokio::net::TcpStream::from_std(stream).map(TokioStream)
+    }
+    fn listener(&self, listener: TcpListener) -> io::Result<TokioListener> {
+        tokio::net::TcpListener::from_std(listener).map(TokioListener)
     }
     fn timer(&self) -> TokioTimer {
         TokioTimer(Box::pin(tokio::time::sleep(std::time::Duration::ZERO)))
@@ -45,30 +68,119 @@ impl Runtime for Tokio {
 
 /// A UDP socket under tokio.
 #[derive(Debug)]
-pub struct TokioSocket(tokio::net::UdpSocket);
+pub struct TokioSocket {
+    socket: Arc<tokio::net::UdpSocket>,
+    errors: Errors,
+}
+
+impl TokioSocket {
+    fn new(socket: tokio::net::UdpSocket) -> Self {
+        Self { socket: Arc::new(socket), errors: Errors::default() }
+    }
+}
 
 impl Socket for TokioSocket {
     fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match interest {
-            Interest::Readable => self.0.poll_recv_ready(cx),
-            Interest::Writable => self.0.poll_send_ready(cx),
+            Interest::Readable => self.socket.poll_recv_ready(cx),
+            Interest::Writable => self.socket.poll_send_ready(cx),
         }
     }
-    fn try_io<T>(&self, interest: Interest, mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    fn try_io<T>(&self, interest: Interest, io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        try_io(interest, io, |interest, io| self.socket.try_io(interest, io))
+    }
+    fn poll_error(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.errors.poll(&self.socket, cx)
+    }
+    fn sock_ref(&self) -> SockRef<'_> {
+        SockRef::from(&*self.socket)
+    }
+}
+
+/// A TCP stream under tokio.
+#[derive(Debug)]
+pub struct TokioStream(tokio::net::TcpStream);
+
+impl Socket for TokioStream {
+    fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match interest {
-            Interest::Readable => self.0.try_io(tokio::io::Interest::READABLE, io),
-            // Until the reactor has seen a fresh socket tokio believes that it would block, so it is asked second. It tries
-            // again itself, so that readiness which came in between is not taken for the stale one.
-            Interest::Writable => match io() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.0.try_io(tokio::io::Interest::WRITABLE, io)
-                }
-                done => done,
-            },
+            Interest::Readable => self.0.poll_read_ready(cx),
+            Interest::Writable => self.0.poll_write_ready(cx),
         }
+    }
+    fn try_io<T>(&self, interest: Interest, io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        try_io(interest, io, |interest, io| self.0.try_io(interest, io))
     }
     fn sock_ref(&self) -> SockRef<'_> {
         SockRef::from(&self.0)
+    }
+}
+
+fn try_io<T, F: FnMut() -> io::Result<T>>(
+    interest: Interest,
+    mut io: F,
+    asked: impl FnOnce(tokio::io::Interest, F) -> io::Result<T>,
+) -> io::Result<T> {
+    match interest {
+        Interest::Readable => asked(tokio::io::Interest::READABLE, io),
+        // Until the reactor has seen a fresh socket tokio believes that it would block, so it is asked second. It tries
+        // again itself, so that readiness which came in between is not taken for the stale one.
+        Interest::Writable => match io() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                asked(tokio::io::Interest::WRITABLE, io)
+            }
+            done => done,
+        },
+    }
+}
+
+/// A TCP listener under tokio.
+#[derive(Debug)]
+pub struct TokioListener(tokio::net::TcpListener);
+
+impl Listener<TokioStream> for TokioListener {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TokioStream, SocketAddr)>> {
+        let (stream, remote) = ready!(self.0.poll_accept(cx))?;
+        Poll::Ready(Ok((TokioStream(stream), remote)))
+    }
+}
+
+/// Waits for the error queue of a socket: tokio tells of that only by a future, and does not wake who waits to receive.
+#[derive(Default)]
+struct Errors(Mutex<Option<Waiting>>);
+
+type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Errors {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn poll(&self, socket: &Arc<tokio::net::UdpSocket>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Made anew when an error has come, not for each time that nothing has.
+        let future = waiting.get_or_insert_with(|| {
+            let socket = Arc::clone(socket);
+            Box::pin(async move {
+                let error = tokio::io::Interest::ERROR;
+                if socket.ready(error).await.is_err() {
+                    // The runtime is shutting down; receiving says so too.
+                    return std::future::pending().await;
+                }
+                // Forgotten before the queue is read: an error that comes meanwhile is told once more.
+                let _ = socket.try_io(error, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+            })
+        });
+        ready!(future.as_mut().poll(cx));
+        *waiting = None;
+        Poll::Ready(())
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn poll(&self, _: &Arc<tokio::net::UdpSocket>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl std::fmt::Debug for Errors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Errors")
     }
 }
 

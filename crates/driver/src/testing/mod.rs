@@ -3,7 +3,11 @@
 //! They use real sockets and real time, wait for things to happen and never for time to pass, and fail after
 //! [`PATIENCE`].
 
+mod node;
+#[cfg(feature = "tls")]
+mod secure;
 mod storm;
+mod streams;
 
 use std::{
     future::{Future, poll_fn},
@@ -16,7 +20,10 @@ use std::{
 use ginnel_core::{Epoch, Instant, Machine, Path, Port, Receive, Refused, Transmit};
 use ginnel_netsim::toy::{Echo, Event, Ping};
 
+#[cfg(feature = "tls")]
+pub use secure::*;
 pub use storm::{Mark, Storm};
+pub use streams::*;
 
 use crate::{App, Driver, Interfaces, Runtime, Timer, interfaces};
 

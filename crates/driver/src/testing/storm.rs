@@ -6,14 +6,20 @@ use std::{
 };
 
 use ginnel_core::{
-    Handled, Instant, Notice, Packet, Path, Port, Receive, Refused, Request, Ticket, Transmit, Wake, machine,
+    Framing, Handled, Instant, Notice, Packet, Path, Port, Receive, Refused, Request, Ticket, Transmit,
+    Transport, Wake, machine,
 };
 
-/// Answers itself: so many datagrams go round in one socket for ever, until it has answered enough. A timer ticks beside.
+use super::node::{CONNECT, LISTEN, connect};
+
+/// Answers itself: so many datagrams go round in one socket for ever, or messages in one stream to and fro, until it has
+/// answered enough. A timer ticks beside.
 #[derive(Debug)]
 pub struct Storm {
     wish: Option<Request>,
-    local: Option<SocketAddr>,
+    /// Where it listens for its own stream.
+    listens: Option<SocketAddr>,
+    path: Option<Path>,
     start: u32,
     answered: u64,
     enough: u64,
@@ -35,7 +41,8 @@ impl Storm {
         let wish = Some(Request::Bind { ticket: Ticket(0), ip, port: Port::Any });
         Self {
             wish,
-            local: None,
+            listens: None,
+            path: None,
             start: width,
             answered: 0,
             enough,
@@ -46,6 +53,14 @@ impl Storm {
             closed: false,
         }
     }
+    /// The same in a TCP stream.
+    #[must_use]
+    pub fn over_tcp(ip: IpAddr, width: u32, enough: u64, every: Duration) -> Self {
+        let framing = Framing::Rfc4571;
+        let wish =
+            Request::Listen { ticket: LISTEN, transport: Transport::Tcp, ip, port: Port::Any, framing };
+        Self { wish: Some(wish), ..Self::new(ip, width, enough, every) }
+    }
     pub fn answered(&self) -> u64 {
         self.answered
     }
@@ -53,7 +68,7 @@ impl Storm {
         self.fired
     }
     pub fn handle_input(&mut self, now: Instant, input: &mut Receive<'_>) -> Handled {
-        if self.closed || Some(input.path.remote) != self.local {
+        if self.closed || !self.path.is_some_and(|path| input.path == path || input.path == path.reversed()) {
             return Handled::Foreign;
         }
         self.answered += 1;
@@ -73,17 +88,24 @@ impl Storm {
         }
     }
     pub fn handle_notice(&mut self, now: Instant, notice: Notice) {
-        if let Notice::Opened { result: Ok(local), .. } = notice {
-            self.local = Some(local);
-            self.tick = Some(now + self.every);
-        }
+        let Notice::Opened { ticket, result: Ok(local) } = notice else { return };
+        self.path = match (ticket, self.listens) {
+            (LISTEN, _) => {
+                self.listens = Some(local);
+                self.wish = Some(connect(Transport::Tcp, local, Framing::Rfc4571));
+                return;
+            }
+            (CONNECT, Some(listens)) => Some(Path::new(Transport::Tcp, local, listens)),
+            _ => Some(Path::udp(local, local)),
+        };
+        self.tick = Some(now + self.every);
     }
     pub fn poll_transmit(&mut self, _: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
-        let local = self.local.filter(|_| self.start > 0)?;
+        let path = self.path.filter(|_| self.start > 0)?;
         self.start -= 1;
         packet.clear();
         packet.append(&[7; 200]).ok()?;
-        Some(Transmit::to(Path::udp(local, local)))
+        Some(Transmit::to(path))
     }
     pub fn poll_request(&mut self) -> Option<Request> {
         self.wish.take()

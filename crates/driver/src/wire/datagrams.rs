@@ -1,135 +1,46 @@
-//! The sockets of a driver, and the other side of its machine: [`Io`].
+//! Datagrams, in and out.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
+    time::Duration,
 };
 
-use ginnel_core::{Io, Notice, Packet, Port, Refused, Request, Transmit, Transport};
+use ginnel_core::{Notice, Packet, Path, Transmit, Transport};
 
+use super::{Look, Slot, Wire};
 use crate::{
-    Interest, Runtime, Socket, Stats,
-    bind::{Bound, Joined, bind},
-    outbox::{Outbox, Push, Way},
-    ready::Ready,
-    udp::{Arena, Udp, scoped},
+    Interest, Runtime, Socket,
+    bind::Joined,
+    outbox::{Push, Way},
+    platform::Report,
+    udp::{Arena, arrived_at, plain, scoped},
 };
 
 /// After so many errors without a datagram in between, a socket counts as lost.
 const MAX_ERRORS_IN_A_ROW: u32 = 64;
-
-#[derive(Debug)]
-pub(crate) struct Wire<R: Runtime> {
-    runtime: R,
-    /// By number.
-    sockets: Vec<Option<Open<R::Socket>>>,
-    /// The numbers of sockets that were released, to be used again.
-    free: Vec<usize>,
-    by_local: BTreeMap<SocketAddr, usize>,
-    pub(crate) ready: Arc<Ready>,
-    out: Outbox,
-    pub(crate) stats: Stats,
-}
-
-/// An open socket.
-#[derive(Debug)]
-struct Open<S> {
-    socket: S,
-    udp: Udp,
-    local: SocketAddr,
-    scope: u32,
-    joined: Vec<Joined>,
-    /// Wakes the loop with this socket's number.
-    waker: Waker,
-    errors: u32,
-}
-
-/// What came of looking at a socket.
-pub(crate) enum Look {
-    /// So many messages in the arena, for this local address.
-    Messages(SocketAddr, usize),
-    /// Nothing now. The loop is woken when there is something.
-    Nothing,
-    /// An error that means nothing: look again.
-    Again,
-    /// The socket is of no use any more, and closed.
-    Lost(SocketAddr),
-}
+/// So many ICMP messages are read before other sockets have their turn.
+const ERRORS_PER_LOOK: usize = 16;
+/// So often a run is sent again that failed for what may be the fault of another. Each ICMP message spoils one call.
+const SEND_RETRIES: u32 = 3;
+/// So often a blocked run is tried when the runtime says that there is room,
+const BLOCKED_TRIES: u32 = 2;
+/// and then again after this time.
+const BLOCKED_PAUSE: Duration = Duration::from_millis(1);
 
 impl<R: Runtime> Wire<R> {
-    pub(crate) fn new(runtime: R) -> Self {
-        Self {
-            runtime,
-            sockets: Vec::new(),
-            free: Vec::new(),
-            by_local: BTreeMap::new(),
-            ready: Arc::default(),
-            out: Outbox::new(),
-            stats: Stats::default(),
-        }
-    }
-
-    pub(crate) fn timer(&self) -> R::Timer {
-        self.runtime.timer()
-    }
-
-    // ---- sockets come and go
-
-    pub(crate) fn bind(&mut self, ip: IpAddr, port: Port) -> Result<SocketAddr, Refused> {
-        let bound = bind(ip, port)?;
-        let local = bound.local;
-        // Two sockets of one address exist for groups only; this driver has one for each.
-        if self.by_local.contains_key(&local) {
-            return Err(Refused::InUse);
-        }
-        self.open(bound).map_err(|_| Refused::NotPermitted)?;
-        Ok(local)
-    }
-
-    fn open(&mut self, bound: Bound) -> io::Result<()> {
-        let Bound { socket, local, scope, joined } = bound;
-        let udp = Udp::new(&socket)?;
-        let socket = self.runtime.wrap(socket)?;
-        let number = self.free.pop().unwrap_or(self.sockets.len());
-        let waker = self.ready.waker(number);
-        let open = Open { socket, udp, local, scope, joined, waker, errors: 0 };
-        match self.sockets.get_mut(number) {
-            Some(place) => *place = Some(open),
-            None => self.sockets.push(Some(open)),
-        }
-        self.by_local.insert(local, number);
-        self.ready.push(number);
-        Ok(())
-    }
-
-    fn release(&mut self, local: SocketAddr) {
-        if let Some(number) = self.by_local.get(&local).copied() {
-            // Last words: a goodbye that is gathered goes out while the socket is there.
-            self.flush();
-            self.drop_socket(number);
-        }
-    }
-
-    fn drop_socket(&mut self, number: usize) {
-        self.stats.dropped += self.out.forget(number) as u64;
-        if let Some(open) = self.sockets.get_mut(number).and_then(Option::take) {
-            self.by_local.remove(&open.local);
-            self.free.push(number);
-        }
-    }
-
-    pub(crate) fn locals(&self) -> impl Iterator<Item = SocketAddr> {
-        self.by_local.keys().copied()
-    }
-
     // ---- in
 
-    /// Looks at the socket of this number.
-    pub(crate) fn look(&mut self, number: usize, arena: &mut Arena) -> Look {
-        let Some(Some(open)) = self.sockets.get_mut(number) else { return Look::Nothing };
+    pub(super) fn look_at_datagrams(&mut self, number: usize, arena: &mut Arena) -> Look {
+        let Some(open) = self.datagrams(number) else { return Look::Gone };
+        if std::mem::take(&mut open.reported) {
+            // What was asked is told before what is new.
+            if let count @ 1.. = self.read_errors(number) {
+                return Look::Again(count);
+            }
+        }
+        let Some(Slot::Datagrams(open)) = &mut self.slots[number] else { return Look::Gone };
         let error = match open.udp.receive(&open.socket, arena) {
             Ok(count) => {
                 open.errors = 0;
@@ -141,41 +52,69 @@ impl<R: Runtime> Wire<R> {
         if error.kind() == io::ErrorKind::WouldBlock {
             let mut cx = Context::from_waker(&open.waker);
             match open.socket.poll_ready(Interest::Readable, &mut cx) {
+                Poll::Pending if open.reports && open.socket.poll_error(&mut cx).is_ready() => {
+                    open.reported = true;
+                    return Look::Again(1);
+                }
                 Poll::Pending => return Look::Nothing,
-                Poll::Ready(Ok(())) => return Look::Again,
+                Poll::Ready(Ok(())) => return Look::Again(1),
                 Poll::Ready(Err(_)) => open.errors = MAX_ERRORS_IN_A_ROW,
             }
         }
         self.stats.receive_errors += 1;
+        // The system tells of an ICMP message twice: by the next call, which fails for it, and in full in its queue.
+        if let count @ 1.. = self.read_errors(number) {
+            return Look::Again(count);
+        }
+        let Some(open) = self.datagrams(number) else { return Look::Gone };
         if !is_of_a_datagram(&error) {
             open.errors += 1;
         }
         if open.errors <= MAX_ERRORS_IN_A_ROW {
-            return Look::Again;
+            return Look::Again(1);
         }
         let local = open.local;
         self.drop_socket(number);
-        Look::Lost(local)
+        self.notices.push_back(Notice::Lost { transport: Transport::Udp, local, remote: None });
+        Look::Again(1)
+    }
+
+    /// Reads what ICMP says of datagrams that this socket has sent, a few at a time: whoever floods with it waits for his turn
+    /// as others do. Returns how many there were.
+    fn read_errors(&mut self, number: usize) -> usize {
+        let Some(Some(Slot::Datagrams(open))) = self.slots.get_mut(number) else { return 0 };
+        if !open.reports {
+            return 0;
+        }
+        for count in 0..ERRORS_PER_LOOK {
+            let Some(report) = self.errors.read(&open.socket.sock_ref()) else { return count };
+            let Report::Icmp { remote, to, error } = report else { continue };
+            self.stats.icmp += 1;
+            // A path is concrete; on a socket for every address the message went to where the datagram had come from.
+            let Some(local) = arrived_at(open.local, to) else { continue };
+            let path = Path::udp(local, plain(remote));
+            self.notices.push_back(Notice::Unreachable { path, error });
+        }
+        open.reported = true;
+        ERRORS_PER_LOOK
     }
 
     // ---- out
 
-    pub(crate) fn send(&mut self, transmit: Transmit, packet: &Packet<'_>) {
+    pub(super) fn send_datagram(&mut self, transmit: Transmit, packet: &Packet<'_>) {
         let Transmit { path, ecn, .. } = transmit;
-        let place = self.place_of(path.local).filter(|_| path.transport == Transport::Udp);
-        let Some(((number, source), open)) =
-            place.and_then(|place| Some((place, self.sockets.get(place.0)?.as_ref()?)))
-        else {
+        let Some((number, source)) = self.place_of(path.local) else {
             self.stats.not_open += 1;
             return;
         };
+        let Some(open) = self.datagrams(number) else { return };
         if !open.joined.is_empty() {
             return self.send_to_group(number, path.remote, packet.bytes());
         }
         let way = Way { socket: number, source, remote: scoped(path.remote, open.scope), ecn };
         let max = open.udp.max_segments();
         if self.out.push(way, packet.bytes(), max) == Push::Full {
-            self.flush();
+            self.flush_datagrams();
             if self.out.push(way, packet.bytes(), max) == Push::Full {
                 self.stats.dropped += 1;
             }
@@ -197,7 +136,7 @@ impl<R: Runtime> Wire<R> {
 
     /// From a group's socket: once through every interface, or to one host. It is rare, and goes out as it is.
     fn send_to_group(&mut self, number: usize, remote: SocketAddr, bytes: &[u8]) {
-        let Some(Some(open)) = self.sockets.get(number) else { return };
+        let Some(Some(Slot::Datagrams(open))) = self.slots.get(number) else { return };
         let socket = open.socket.sock_ref();
         let everywhere = remote.ip().is_multicast();
         for interface in open.joined.iter().take(if everywhere { usize::MAX } else { 1 }) {
@@ -214,7 +153,7 @@ impl<R: Runtime> Wire<R> {
     }
 
     /// Hands over what is gathered, unless something waits already.
-    pub(crate) fn flush(&mut self) {
+    pub(super) fn flush_datagrams(&mut self) {
         if self.out.is_blocked() || self.out.open.is_empty() {
             return;
         }
@@ -227,10 +166,11 @@ impl<R: Runtime> Wire<R> {
     /// Whether the open run is gone, sent or refused; otherwise what is left of it has to wait.
     fn send_open_run(&mut self) -> bool {
         let run = &mut self.out.open;
-        let Some(Some(open)) = self.sockets.get(run.way.socket) else {
+        let Some(Some(Slot::Datagrams(open))) = self.slots.get_mut(run.way.socket) else {
             run.clear();
             return true;
         };
+        let mut retries = if open.reports { SEND_RETRIES } else { 0 };
         while !run.is_empty() {
             // Where the kernel does not know segmentation after all, it says so once, and then takes one at a time.
             let count = run.count.min(open.udp.max_segments()).max(1);
@@ -244,6 +184,13 @@ impl<R: Runtime> Wire<R> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) if count > 1 && open.udp.max_segments() < count => continue,
+                // It may be what ICMP says of an earlier datagram, and then this one was not even tried.
+                Err(_) if retries > 0 => {
+                    retries -= 1;
+                    open.reported = true;
+                    self.ready.push(run.way.socket);
+                    continue;
+                }
                 Err(_) => self.stats.send_errors += count as u64,
             }
             run.count -= count;
@@ -253,26 +200,22 @@ impl<R: Runtime> Wire<R> {
         true
     }
 
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.out.is_blocked()
-    }
-
     /// Tries what waits once more; otherwise the task is woken when there is room. Returns whether that has changed anything.
     pub(crate) fn poll_blocked(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.out.is_blocked() {
             return false;
         }
-        loop {
+        for _ in 0..BLOCKED_TRIES {
             // The run that waits is the older one: it goes first.
             self.out.block();
             if self.send_open_run() {
                 self.out.block();
-                self.flush();
+                self.flush_datagrams();
                 return true;
             }
             let waiting = self.out.open.way.socket;
             self.out.block();
-            let Some(Some(open)) = self.sockets.get(waiting) else { return true };
+            let Some(open) = self.datagrams(waiting) else { return true };
             match open.socket.poll_ready(Interest::Writable, cx) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(())) => {}
@@ -284,11 +227,18 @@ impl<R: Runtime> Wire<R> {
                 }
             }
         }
+        // tokio takes a socket that ever had an error for ready to send, always: then time has to do.
+        self.alarms.retry(self.now + BLOCKED_PAUSE);
+        false
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.out.is_blocked()
     }
 }
 
-/// Whether an error is what an ICMP message says of an earlier datagram: that is for nobody here, since machines find out by
-/// silence, and it says nothing of the socket. An unreachable peer or an attacker can cause any number of them.
+/// Whether an error is what an ICMP message says of an earlier datagram, on a system that tells no more of it: that says
+/// nothing of the socket. An unreachable peer or an attacker can cause any number of them.
 fn is_of_a_datagram(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
@@ -299,36 +249,4 @@ fn is_of_a_datagram(error: &io::Error) -> bool {
             | Kind::NetworkUnreachable
             | Kind::Interrupted
     )
-}
-
-/// The other side of a machine that is being driven: its events wait until it is no longer borrowed.
-pub(crate) struct Side<'w, R: Runtime, E> {
-    pub(crate) wire: &'w mut Wire<R>,
-    pub(crate) events: &'w mut VecDeque<E>,
-}
-
-impl<R: Runtime, E> Io<E> for Side<'_, R, E> {
-    fn ready(&self) -> bool {
-        !self.wire.is_blocked()
-    }
-    fn send(&mut self, transmit: Transmit, packet: &mut Packet<'_>) {
-        self.wire.send(transmit, packet);
-    }
-    fn request(&mut self, request: Request) -> Option<Notice> {
-        match request {
-            Request::Bind { ticket, ip, port } => {
-                Some(Notice::Opened { ticket, result: self.wire.bind(ip, port) })
-            }
-            // The place for streams: a task of the runtime would connect, and its outcome come back as a notice.
-            Request::Connect { .. } | Request::Listen { .. } => request.refuse(Refused::Unsupported),
-            Request::Release { transport: Transport::Udp, local, remote: None } => {
-                self.wire.release(local);
-                None
-            }
-            Request::Release { .. } => None,
-        }
-    }
-    fn event(&mut self, event: E) {
-        self.events.push_back(event);
-    }
 }

@@ -1,0 +1,543 @@
+//! The tests of streams, and of ICMP: `ginnel_driver::stream_tests!(Tokio, block_on)`.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    time::Duration,
+};
+
+use ginnel_core::{
+    Epoch, Framing, IcmpError, Notice, Path, Port, Refused, Request, Ticket, Transmit, Transport,
+};
+use socket2::SockRef;
+
+use super::{
+    LOCALHOST,
+    node::{CONNECT, LISTEN, Log, Node, connect, listen},
+    patiently, race, turns,
+};
+use crate::{Config, Driver, Limits, Runtime};
+
+/// Makes one test of each function below, for a runtime and the function that runs a future on it.
+#[macro_export]
+macro_rules! stream_tests {
+    ($runtime:expr, $block_on:expr) => {
+        $crate::loop_tests!(@ $runtime, $block_on;
+            streams_carry_messages_both_ways
+            sec_40_messages_are_cut_alike_wherever_segments_break
+            sec_40_an_accepted_stream_may_not_be_idle_for_long
+            sec_41_one_stream_more_than_the_limit_is_reset
+            sec_41_one_source_does_not_take_the_place_of_all
+            a_peer_that_never_reads_costs_no_more_than_the_limit
+            a_peer_that_resets_ends_its_own_stream_alone
+            what_is_no_message_ends_the_stream
+            last_words_are_delivered_and_then_the_end
+            a_closed_machine_says_its_last_words_on_streams
+            a_port_where_nobody_listens_refuses
+            connecting_takes_no_longer_than_it_may
+            streams_begin_where_others_are_taken_in
+            a_released_listener_leaves_its_streams
+            what_no_driver_has_is_unsupported
+            icmp_says_that_a_port_is_closed
+            icmp_costs_no_datagram_and_no_socket
+        );
+    };
+}
+
+pub(super) type Driven<R> = (Driver<R, Node>, Log);
+
+pub(super) fn node<R: Runtime + Clone>(runtime: &R, config: Config, machine: Node) -> Driven<R> {
+    (Driver::with_config(config, runtime.clone(), Epoch::start(), machine), Log::default())
+}
+
+/// Runs nodes until the condition holds.
+pub(super) async fn until<R: Runtime>(
+    runtime: &R,
+    nodes: &mut [&mut Driven<R>],
+    mut done: impl FnMut(&mut [&mut Driven<R>]) -> bool,
+) {
+    patiently(runtime, async {
+        while !done(nodes) {
+            for (driver, log) in nodes.iter_mut() {
+                let _ = race(driver.run(log), turns(1)).await;
+            }
+        }
+    })
+    .await;
+}
+
+/// A node that listens, and where.
+pub(super) async fn server<R: Runtime + Clone>(
+    runtime: &R,
+    config: Config,
+    machine: Node,
+    request: Request,
+) -> (Driven<R>, SocketAddr) {
+    let mut server = node(runtime, config, machine);
+    server.0.with(|node, _| node.ask(request));
+    until(runtime, &mut [&mut server], |nodes| nodes[0].1.opened(LISTEN).is_some()).await;
+    let at = server.1.opened(LISTEN).and_then(Result::ok).expect("a listener");
+    (server, at)
+}
+
+/// A client of the standard library, which does not wait.
+fn raw(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(to).expect("somebody listens");
+    stream.set_nonblocking(true).expect("a socket");
+    stream.set_nodelay(true).expect("a socket");
+    stream
+}
+
+/// Reads what there is; whether the stream has ended.
+fn slurp(stream: &mut TcpStream, into: &mut Vec<u8>) -> bool {
+    let mut buf = [0; 16_384];
+    loop {
+        match stream.read(&mut buf) {
+            Ok(0) => return true,
+            Ok(count) => into.extend(&buf[..count]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(_) => return true,
+        }
+    }
+}
+
+fn stun(number: u8, length: u16) -> Vec<u8> {
+    let mut message = vec![0, 1];
+    message.extend(length.to_be_bytes());
+    message.extend([0x21, 0x12, 0xa4, 0x42]);
+    message.resize(20 + usize::from(length), number);
+    message
+}
+
+fn channel_data(number: u8, length: u16) -> Vec<u8> {
+    let mut message = vec![0x40, number];
+    message.extend(length.to_be_bytes());
+    message.resize(4 + usize::from(length), number);
+    message
+}
+
+/// Messages of both kinds and all sizes, and the stream that they make.
+fn interleaved() -> (Vec<Vec<u8>>, Vec<u8>) {
+    let messages = vec![
+        stun(1, 0),
+        channel_data(2, 1),
+        channel_data(3, 0),
+        stun(4, 1_000),
+        channel_data(5, 65_535),
+        stun(6, 8),
+        channel_data(7, 1_203),
+        stun(8, 65_532),
+        channel_data(9, 2),
+        stun(10, 4),
+    ];
+    let padded = |message: &Vec<u8>| {
+        let mut padded = message.clone();
+        padded.resize(message.len().next_multiple_of(4), 0);
+        padded
+    };
+    let stream = messages.iter().flat_map(padded).collect();
+    (messages, stream)
+}
+
+pub async fn streams_carry_messages_both_ways<R: Runtime + Clone>(runtime: R) {
+    for framing in [Framing::Stun, Framing::Rfc4571] {
+        let config = Config::default();
+        let request = listen(Transport::Tcp, framing);
+        let (mut server, at) = server(&runtime, config.clone(), Node::echo(), request).await;
+        let mut client = node(&runtime, config, Node::default());
+        client.0.with(|node, _| node.ask(connect(Transport::Tcp, at, framing)));
+        let mut both = [&mut server, &mut client];
+        until(&runtime, &mut both, |nodes| {
+            nodes[1].1.opened(CONNECT).is_some() && !nodes[0].1.accepted().is_empty()
+        })
+        .await;
+        let local = both[1].1.opened(CONNECT).and_then(Result::ok).expect("connected");
+        let path = Path::new(Transport::Tcp, local, at);
+        assert_eq!(both[0].1.accepted(), [path.reversed()]);
+
+        let messages = [stun(1, 0), channel_data(2, 5), channel_data(3, 1_200), stun(4, 400)];
+        both[1].0.with(|node, _| messages.iter().for_each(|message| node.say(path, message)));
+        assert_eq!(both[1].0.send(&stun(5, 4), |_, _, _| Ok::<_, ()>(Transmit::to(path))), Ok(()));
+        until(&runtime, &mut both, |nodes| nodes[1].1.messages.len() == 5).await;
+        let expected: Vec<_> =
+            messages.iter().chain([&stun(5, 4)]).map(|message| (path, message.clone())).collect();
+        assert_eq!(both[1].1.messages, expected, "whole, in order, without padding");
+        let stats = both[0].0.stats();
+        assert_eq!((stats.accepted, stats.messages_received, stats.messages_sent), (1, 5, 5));
+
+        both[1].0.with(|node, _| node.ask(Request::release(path)));
+        until(&runtime, &mut both, |nodes| nodes[0].1.lost(path.reversed())).await;
+        until(&runtime, &mut both, |nodes| nodes[0].0.streams() == 0 && nodes[1].0.streams() == 0).await;
+        assert!(!both[1].1.lost(path), "who has released it knows");
+        let _ = both[1].0.send(b"late", |_, _, _| Ok::<_, ()>(Transmit::to(path)));
+        assert_eq!(both[1].0.stats().not_open, 1);
+    }
+}
+
+pub async fn sec_40_messages_are_cut_alike_wherever_segments_break<R: Runtime + Clone>(runtime: R) {
+    let (messages, stream) = interleaved();
+    for sizes in [&[1, 2, 3][..], &[4_093], &[1_460], &[usize::MAX]] {
+        let limits = Limits::default().with_unsent(300_000, Duration::from_secs(60));
+        let config = Config::default().with_limits(limits);
+        let (mut server, at) =
+            server(&runtime, config.clone(), Node::default(), listen(Transport::Tcp, Framing::Stun)).await;
+        let mut client = raw(at);
+        let (mut rest, mut sizes) = (&stream[..], sizes.iter().cycle());
+        // One octet at a time up to the first long message, and behind it again: in between it only takes long.
+        until(&runtime, &mut [&mut server], |nodes| {
+            let in_long = nodes[0].1.messages.len() == 4 || nodes[0].1.messages.len() == 7;
+            let size = sizes.next().copied().unwrap_or(1) * if in_long { 97 } else { 1 };
+            if let Ok(count) = client.write(&rest[..rest.len().min(size)]) {
+                rest = &rest[count..];
+            }
+            nodes[0].1.messages.len() == messages.len()
+        })
+        .await;
+        assert_eq!(server.1.bytes(), messages);
+        // And back: what is padding on the wire is added again.
+        let path = server.1.accepted()[0];
+        for message in messages.iter().filter(|message| message.len() < 1_500) {
+            server.0.with(|node, _| node.say(path, message));
+        }
+        let short: usize =
+            messages.iter().map(|m| m.len().next_multiple_of(4)).filter(|padded| *padded < 1_500).sum();
+        let mut back = Vec::new();
+        until(&runtime, &mut [&mut server], |_| {
+            slurp(&mut client, &mut back);
+            back.len() >= short
+        })
+        .await;
+        assert_eq!(back.len(), short);
+    }
+}
+
+pub async fn sec_40_an_accepted_stream_may_not_be_idle_for_long<R: Runtime + Clone>(runtime: R) {
+    let config = Config::default().with_limits(Limits::default().with_idle(Duration::from_millis(120)));
+    let (mut server, at) =
+        server(&runtime, config, Node::default(), listen(Transport::Tcp, Framing::Stun)).await;
+    let (mut idle, mut busy) = (raw(at), raw(at));
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].1.accepted().len() == 2).await;
+    let path = Path::new(Transport::Tcp, at, idle.local_addr().expect("an address"));
+    let mut octets = 0_usize;
+    // A few octets of one message that is never whole keep the other stream.
+    let epoch = Epoch::start();
+    let (mut wrote, mut ended) = (epoch.now(), false);
+    until(&runtime, &mut [&mut server], |nodes| {
+        if epoch.now().saturating_since(wrote) > Duration::from_millis(20) {
+            wrote = epoch.now();
+            octets += busy.write(&[0, 1, 0xff, 0xfc][octets % 4..=octets % 4]).unwrap_or(0);
+        }
+        ended |= slurp(&mut idle, &mut Vec::new());
+        nodes[0].1.lost(path) && ended
+    })
+    .await;
+    assert_eq!((server.0.stats().streams_idle, server.0.streams()), (1, 1));
+}
+
+pub async fn sec_41_one_stream_more_than_the_limit_is_reset<R: Runtime + Clone>(runtime: R) {
+    const LIMIT: usize = 40;
+    let config = Config::default().with_limits(Limits::default().with_accepted(LIMIT, LIMIT));
+    let (mut server, at) =
+        server(&runtime, config, Node::echo(), listen(Transport::Tcp, Framing::Rfc4571)).await;
+    let mut clients: Vec<TcpStream> = (0..LIMIT).map(|_| raw(at)).collect();
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].1.accepted().len() == LIMIT).await;
+    let mut late = raw(at);
+    until(&runtime, &mut [&mut server], |_| slurp(&mut late, &mut Vec::new())).await;
+    assert_eq!((server.0.streams(), server.0.stats().accept_refused), (LIMIT, 1));
+    assert_eq!(server.1.accepted().len(), LIMIT, "the machine hears nothing of it");
+    // The others are as they were,
+    for client in &mut clients {
+        client.write_all(b"\0\x02hi").expect("room");
+    }
+    for client in &mut clients {
+        let mut back = Vec::new();
+        until(&runtime, &mut [&mut server], |_| slurp(client, &mut back) || back.len() == 4).await;
+        assert_eq!(back, b"\0\x02hi");
+    }
+    // and when one of them goes there is room again.
+    drop(clients.pop());
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].0.streams() < LIMIT).await;
+    let _next = raw(at);
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].1.accepted().len() == LIMIT + 1).await;
+    assert_eq!(server.0.stats().accept_refused, 1);
+}
+
+pub async fn sec_41_one_source_does_not_take_the_place_of_all<R: Runtime + Clone>(runtime: R) {
+    let config = Config::default().with_limits(Limits::default().with_accepted(100, 3));
+    let (mut server, at) =
+        server(&runtime, config, Node::default(), listen(Transport::Tcp, Framing::Stun)).await;
+    let _greedy: Vec<TcpStream> = (0..10).map(|_| raw(at)).collect();
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].0.stats().accept_refused == 7).await;
+    assert_eq!(server.0.streams(), 3);
+    if cfg!(target_os = "linux") {
+        // Another address of this host, which only Linux has without being told.
+        let other =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        other.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, 77), 0)).into()).expect("loopback");
+        other.connect(&at.into()).expect("somebody listens");
+        until(&runtime, &mut [&mut server], |nodes| nodes[0].0.streams() == 4).await;
+    }
+}
+
+pub async fn a_peer_that_never_reads_costs_no_more_than_the_limit<R: Runtime + Clone>(runtime: R) {
+    let limits = Limits::default().with_unsent(10_000, Duration::from_millis(300));
+    let config = Config::default().with_limits(limits);
+    let (mut server, at) =
+        server(&runtime, config, Node::default(), listen(Transport::Tcp, Framing::Rfc4571)).await;
+    let (mut deaf, mut listener) = (raw(at), raw(at));
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].1.accepted().len() == 2).await;
+    let to = |client: &TcpStream| Path::new(Transport::Tcp, at, client.local_addr().expect("an address"));
+    let (deaf_path, other_path) = (to(&deaf), to(&listener));
+    // Until the buffers of the system and ours are full.
+    until(&runtime, &mut [&mut server], |nodes| {
+        nodes[0].0.with(|node, _| (0..100).for_each(|_| node.say(deaf_path, &[7; 1_200])));
+        nodes[0].0.stats().messages_dropped > 0
+    })
+    .await;
+    // It holds up nobody else,
+    server.0.with(|node, _| node.say(other_path, b"hi"));
+    let mut heard = Vec::new();
+    until(&runtime, &mut [&mut server], |_| slurp(&mut listener, &mut heard) || heard.len() == 4).await;
+    assert_eq!(heard, b"\0\x02hi");
+    // what was dropped was dropped whole,
+    let before = server.0.stats().messages_sent;
+    let mut all = Vec::new();
+    until(&runtime, &mut [&mut server], |_| {
+        slurp(&mut deaf, &mut all);
+        all.len() as u64 == (before - 1) * 1_202
+    })
+    .await;
+    assert!(all.chunks(1_202).all(|frame| frame[..3] == [4, 0xb0, 7]));
+    assert!(!server.1.lost(deaf_path), "it does read after all");
+    // and one who never does is let go.
+    until(&runtime, &mut [&mut server], |nodes| {
+        nodes[0].0.with(|node, _| (0..100).for_each(|_| node.say(deaf_path, &[7; 1_200])));
+        nodes[0].1.lost(deaf_path)
+    })
+    .await;
+    assert_eq!((server.0.stats().streams_stalled, server.0.streams()), (1, 1));
+}
+
+pub async fn a_peer_that_resets_ends_its_own_stream_alone<R: Runtime + Clone>(runtime: R) {
+    let (mut server, at) =
+        server(&runtime, Config::default(), Node::echo(), listen(Transport::Tcp, Framing::Rfc4571)).await;
+    let (rude, mut other) = (raw(at), raw(at));
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].1.accepted().len() == 2).await;
+    let path = Path::new(Transport::Tcp, at, rude.local_addr().expect("an address"));
+    SockRef::from(&rude).set_linger(Some(Duration::ZERO)).expect("a socket");
+    drop(rude);
+    // Answering into it does no harm either.
+    server.0.with(|node, _| node.say(path, b"anybody?"));
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].1.lost(path)).await;
+    other.write_all(b"\0\x01x").expect("room");
+    let mut back = Vec::new();
+    until(&runtime, &mut [&mut server], |_| slurp(&mut other, &mut back) || back.len() == 3).await;
+    assert_eq!((back, server.0.streams()), (b"\0\x01x".to_vec(), 1));
+}
+
+pub async fn what_is_no_message_ends_the_stream<R: Runtime + Clone>(runtime: R) {
+    let (mut server, at) =
+        server(&runtime, Config::default(), Node::default(), listen(Transport::Tcp, Framing::Stun)).await;
+    let mut client = raw(at);
+    // A message, and then TLS where none is spoken.
+    client.write_all(&[&stun(1, 4)[..], &[0x16, 3, 1, 2, 0, 1]].concat()).expect("room");
+    until(&runtime, &mut [&mut server], |_| slurp(&mut client, &mut Vec::new())).await;
+    let path = Path::new(Transport::Tcp, at, client.local_addr().expect("an address"));
+    assert!(server.1.lost(path));
+    assert_eq!(server.1.bytes(), [stun(1, 4)], "what came before counts");
+    assert_eq!((server.0.stats().streams_malformed, server.0.streams()), (1, 0));
+}
+
+pub async fn last_words_are_delivered_and_then_the_end<R: Runtime + Clone>(runtime: R) {
+    let limits = Limits::default().with_unsent(4 << 20, Duration::from_secs(60));
+    let config = Config::default().with_limits(limits);
+    let (mut server, at) =
+        server(&runtime, config, Node::default(), listen(Transport::Tcp, Framing::Rfc4571)).await;
+    let mut client = raw(at);
+    // What the server never reads must not turn its goodbye into a reset.
+    client.write_all(&[0xff; 10]).expect("room");
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].1.accepted().len() == 1).await;
+    let path = server.1.accepted()[0];
+    server.0.with(|node, _| {
+        (0..2_000).for_each(|_| node.say(path, &[7; 1_198]));
+        node.ask(Request::release(path));
+    });
+    client.write_all(&[0xff; 10]).expect("room");
+    let mut all = Vec::new();
+    until(&runtime, &mut [&mut server], |_| slurp(&mut client, &mut all)).await;
+    assert_eq!(all.len(), 2_000 * 1_200);
+    drop(client);
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].0.streams() == 0).await;
+}
+
+pub async fn a_closed_machine_says_its_last_words_on_streams<R: Runtime + Clone>(runtime: R) {
+    let (mut server, at) =
+        server(&runtime, Config::default(), Node::default(), listen(Transport::Tcp, Framing::Rfc4571)).await;
+    let mut client = raw(at);
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].1.accepted().len() == 1).await;
+    let path = server.1.accepted()[0];
+    server.0.with(|node, _| node.say(path, b"goodbye"));
+    server.0.with(|node, now| node.close(now));
+    patiently(&runtime, server.0.run(&mut server.1)).await;
+    let mut all = Vec::new();
+    until(&runtime, &mut [], |_| slurp(&mut client, &mut all)).await;
+    assert_eq!(all, b"\0\x07goodbye");
+}
+
+pub async fn a_port_where_nobody_listens_refuses<R: Runtime + Clone>(runtime: R) {
+    let closed =
+        TcpListener::bind((LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a port");
+    let mut client = node(&runtime, Config::default(), Node::default());
+    client.0.with(|node, _| node.ask(connect(Transport::Tcp, closed, Framing::Stun)));
+    until(&runtime, &mut [&mut client], |nodes| nodes[0].1.opened(CONNECT).is_some()).await;
+    assert_eq!(client.1.notices, [Notice::Opened { ticket: CONNECT, result: Err(Refused::Unreachable) }]);
+    assert_eq!(client.0.streams(), 0);
+}
+
+pub async fn connecting_takes_no_longer_than_it_may<R: Runtime + Clone>(runtime: R) {
+    if !cfg!(target_os = "linux") {
+        return; // where a full queue answers nobody
+    }
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    full.bind(&SocketAddr::from((LOCALHOST, 0)).into()).expect("loopback");
+    full.listen(0).expect("a socket");
+    let at = full.local_addr().ok().and_then(|at| at.as_socket()).expect("an address");
+    let _queued = TcpStream::connect(at).expect("the one place in the queue");
+    let limits = Limits::default().with_connected(2, Duration::from_millis(100));
+    let mut client = node(&runtime, Config::default().with_limits(limits), Node::default());
+    let again = |ticket| Request::Connect {
+        ticket: Ticket(ticket),
+        transport: Transport::Tcp,
+        local: None,
+        remote: at,
+        framing: Framing::Stun,
+        host: None,
+        alpn: None,
+    };
+    let epoch = Epoch::start();
+    client.0.with(|node, _| (10..13).for_each(|ticket| node.ask(again(ticket))));
+    until(&runtime, &mut [&mut client], |nodes| nodes[0].1.notices.len() == 3).await;
+    let outcome = [10, 11, 12].map(|ticket| client.1.opened(Ticket(ticket)).and_then(Result::err));
+    assert_eq!(outcome, [Some(Refused::TimedOut), Some(Refused::TimedOut), Some(Refused::NotPermitted)]);
+    assert!(epoch.now() >= ginnel_core::Instant::EPOCH + Duration::from_millis(100));
+    assert_eq!(client.0.streams(), 0);
+}
+
+pub async fn streams_begin_where_others_are_taken_in<R: Runtime + Clone>(runtime: R) {
+    if !cfg!(target_os = "linux") {
+        return; // others differ in what they let share a port
+    }
+    // RFC 6062 section 5.2: a relay connects to peers from the address where it takes their streams in.
+    let listening = listen(Transport::Tcp, Framing::Rfc4571);
+    let (mut peer, remote) = server(&runtime, Config::default(), Node::echo(), listening).await;
+    let (mut relay, local) = server(&runtime, Config::default(), Node::default(), listening).await;
+    let request = Request::Connect {
+        ticket: CONNECT,
+        transport: Transport::Tcp,
+        local: Some(local),
+        remote,
+        framing: Framing::Rfc4571,
+        host: None,
+        alpn: None,
+    };
+    relay.0.with(|node, _| node.ask(request));
+    until(&runtime, &mut [&mut relay, &mut peer], |nodes| nodes[0].1.opened(CONNECT).is_some()).await;
+    assert_eq!(relay.1.opened(CONNECT), Some(Ok(local)));
+    let other = raw(local);
+    until(&runtime, &mut [&mut relay], |nodes| nodes[0].1.accepted().len() == 1).await;
+    assert_eq!(relay.1.accepted()[0].remote, other.local_addr().expect("an address"));
+    // And no second one listens there.
+    let Request::Listen { ticket, transport, ip, framing, .. } = listening else { unreachable!() };
+    let second = Request::Listen { ticket, transport, ip, port: Port::Exact(local.port()), framing };
+    let mut thief = node(&runtime, Config::default(), Node::default());
+    thief.0.with(|node, _| node.ask(second));
+    until(&runtime, &mut [&mut thief], |nodes| nodes[0].1.opened(LISTEN).is_some()).await;
+    assert_eq!(thief.1.opened(LISTEN), Some(Err(Refused::InUse)));
+}
+
+pub async fn a_released_listener_leaves_its_streams<R: Runtime + Clone>(runtime: R) {
+    let (mut server, at) =
+        server(&runtime, Config::default(), Node::echo(), listen(Transport::Tcp, Framing::Rfc4571)).await;
+    // Datagrams at the same address are another socket, and releasing names the one.
+    let datagrams = server.0.bind(at.ip(), Port::Exact(at.port())).expect("free for datagrams");
+    let mut client = raw(at);
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].1.accepted().len() == 1).await;
+    let release = Request::Release { transport: Transport::Tcp, local: at, remote: None };
+    server.0.with(|node, _| node.ask(release));
+    assert!(TcpStream::connect(at).is_err(), "nobody listens");
+    assert_eq!(server.0.locals().collect::<Vec<_>>(), [datagrams]);
+    client.write_all(b"\0\x01x").expect("room");
+    let mut back = Vec::new();
+    until(&runtime, &mut [&mut server], |_| slurp(&mut client, &mut back) || back.len() == 3).await;
+    assert_eq!(back, b"\0\x01x");
+}
+
+pub async fn what_no_driver_has_is_unsupported<R: Runtime + Clone>(runtime: R) {
+    let mut client = node(&runtime, Config::default(), Node::default());
+    let to = SocketAddr::from((LOCALHOST, 9));
+    for transport in [Transport::Udp, Transport::Tls, Transport::Dtls] {
+        client.0.with(|node, _| {
+            node.ask(connect(transport, to, Framing::Stun));
+            node.ask(listen(transport, Framing::Stun));
+        });
+    }
+    until(&runtime, &mut [&mut client], |nodes| nodes[0].1.notices.len() == 6).await;
+    let refused =
+        |notice: &Notice| matches!(notice, Notice::Opened { result: Err(Refused::Unsupported), .. });
+    assert!(client.1.notices.iter().all(refused), "{:?}", client.1.notices);
+}
+
+pub async fn icmp_says_that_a_port_is_closed<R: Runtime + Clone>(runtime: R) {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let v4 = IcmpError::v4(3, 3, 0);
+    let v6 = IcmpError::v6(1, 4, 0);
+    let (any4, any6) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into());
+    for (bind, host, error) in [
+        (LOCALHOST, LOCALHOST, v4),
+        (any4, LOCALHOST, v4),
+        (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into(), v6),
+        (any6, Ipv6Addr::LOCALHOST.into(), v6),
+    ] {
+        let Ok(closed) = UdpSocket::bind((host, 0)).and_then(|socket| socket.local_addr()) else {
+            continue; // this host has no IPv6
+        };
+        let mut client = node(&runtime, Config::default(), Node::default());
+        let bound = client.0.bind(bind, Port::Any).expect("a socket");
+        let path = Path::udp(SocketAddr::new(host, bound.port()), closed);
+        client.0.with(|node, _| node.say(path, b"anybody?"));
+        until(&runtime, &mut [&mut client], |nodes| !nodes[0].1.notices.is_empty()).await;
+        assert_eq!(client.1.notices, [Notice::Unreachable { path, error }]);
+        assert_eq!((client.0.stats().icmp, client.0.locals().count()), (1, 1));
+    }
+}
+
+pub async fn icmp_costs_no_datagram_and_no_socket<R: Runtime + Clone>(runtime: R) {
+    const PINGS: usize = 300;
+    let closed = UdpSocket::bind((LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port");
+    let mut echo = node(&runtime, Config::default(), Node::echo());
+    let at = echo.0.bind(LOCALHOST, Port::Any).expect("a socket");
+    let mut client = node(&runtime, Config::default(), Node::default());
+    let local = client.0.bind(LOCALHOST, Port::Any).expect("a socket");
+    // Each that nobody takes makes the system fail a later call for it.
+    for number in 0..PINGS {
+        client.0.with(|node, _| {
+            node.say(Path::udp(local, closed), b"nobody");
+            node.say(Path::udp(local, at), &number.to_be_bytes());
+        });
+    }
+    until(&runtime, &mut [&mut client, &mut echo], |nodes| nodes[0].1.messages.len() == PINGS).await;
+    let numbers: Vec<Vec<u8>> = (0..PINGS).map(|number| number.to_be_bytes().to_vec()).collect();
+    assert_eq!(client.1.bytes(), numbers);
+    let stats = client.0.stats();
+    assert_eq!((stats.sent, stats.send_errors), (2 * PINGS as u64, 0));
+    if cfg!(target_os = "linux") {
+        until(&runtime, &mut [&mut client], |nodes| nodes[0].0.stats().icmp == PINGS as u64).await;
+        assert!(client.1.notices.iter().all(|notice| matches!(
+            notice,
+            Notice::Unreachable { path, error } if *path == Path::udp(local, closed) && error.is_hard()
+        )));
+    }
+    assert_eq!(client.0.locals().collect::<Vec<_>>(), [local]);
+}

@@ -1,0 +1,288 @@
+//! The sockets of a driver, and the other side of its machine: [`Io`].
+//!
+//! Datagram sockets, listeners and streams share one numbering, by which each wakes the loop. What becomes of them while the
+//! machine is not at hand waits in a queue of notices, which the driver tells it as soon as it is.
+
+mod alarms;
+mod datagrams;
+mod ending;
+mod opening;
+mod streams;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    task::Waker,
+};
+
+use ginnel_core::{Instant, Io, Notice, Packet, Path, Port, Refused, Request, Transmit, Transport};
+
+use crate::{
+    Config, Runtime, Stats,
+    bind::{Bound, Joined, bind},
+    outbox::Outbox,
+    platform::ErrorQueue,
+    ready::Ready,
+    stream::{Source, Stream},
+    udp::{Arena, Udp},
+};
+
+use alarms::Alarms;
+use opening::Listening;
+
+#[derive(Debug)]
+pub(crate) struct Wire<R: Runtime> {
+    runtime: R,
+    config: Config,
+    /// The time of the turn that goes on: what is told of time here needs no more exactness.
+    now: Instant,
+    /// By number.
+    slots: Vec<Option<Slot<R>>>,
+    /// The numbers of sockets that were released, to be used again.
+    free: Vec<usize>,
+    by_local: BTreeMap<SocketAddr, usize>,
+    listeners: BTreeMap<SocketAddr, usize>,
+    /// Those that are open: a path that was released is gone from here at once.
+    by_path: BTreeMap<Path, usize>,
+    /// How many streams come from where.
+    sources: BTreeMap<Source, usize>,
+    counts: Counts,
+    pub(crate) alarms: Alarms,
+    pub(crate) ready: Arc<Ready>,
+    out: Outbox,
+    /// Streams with something new to send.
+    dirty: Vec<usize>,
+    errors: ErrorQueue,
+    /// What the machine has not been told yet.
+    pub(crate) notices: VecDeque<Notice>,
+    pub(crate) stats: Stats,
+}
+
+/// How many streams there are of each kind that has a limit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    accepted: usize,
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "there are no handshakes"))]
+    handshakes: usize,
+    connected: usize,
+}
+
+#[derive(Debug)]
+enum Slot<R: Runtime> {
+    Datagrams(Box<Open<R::Socket>>),
+    Listener(Box<Listening<R::Listener>>),
+    Stream(Box<Stream<R::Stream>>),
+}
+
+/// An open datagram socket.
+#[derive(Debug)]
+struct Open<S> {
+    socket: S,
+    udp: Udp,
+    local: SocketAddr,
+    scope: u32,
+    joined: Vec<Joined>,
+    /// Wakes the loop with this socket's number.
+    waker: Waker,
+    errors: u32,
+    /// Whether the system tells of ICMP here.
+    reports: bool,
+    /// Whether it has, and that was not read yet.
+    reported: bool,
+}
+
+/// What came of looking at a socket.
+pub(crate) enum Look {
+    /// So many messages in the arena, for this local address.
+    Messages(SocketAddr, usize),
+    /// Octets have come on a stream.
+    Octets,
+    /// Nothing now. The loop is woken when there is something.
+    Nothing,
+    /// Nothing for the machine but notices, perhaps: look again. It was so much work.
+    Again(usize),
+    /// What it was is gone.
+    Gone,
+}
+
+impl<R: Runtime> Wire<R> {
+    pub(crate) fn new(runtime: R, config: Config) -> Self {
+        Self {
+            runtime,
+            config,
+            now: Instant::EPOCH,
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_local: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            by_path: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            counts: Counts::default(),
+            alarms: Alarms::default(),
+            ready: Arc::default(),
+            out: Outbox::new(),
+            dirty: Vec::new(),
+            errors: ErrorQueue::new(),
+            notices: VecDeque::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    pub(crate) fn timer(&self) -> R::Timer {
+        self.runtime.timer()
+    }
+
+    /// A turn begins.
+    pub(crate) fn turn(&mut self, now: Instant) {
+        self.now = now;
+    }
+
+    // ---- sockets come and go
+
+    pub(crate) fn bind(&mut self, ip: IpAddr, port: Port) -> Result<SocketAddr, Refused> {
+        let bound = bind(ip, port)?;
+        let local = bound.local;
+        // Two sockets of one address exist for groups only; this driver has one for each.
+        if self.by_local.contains_key(&local) {
+            return Err(Refused::InUse);
+        }
+        self.open(bound).map_err(|_| Refused::NotPermitted)?;
+        Ok(local)
+    }
+
+    fn open(&mut self, bound: Bound) -> io::Result<()> {
+        let Bound { socket, local, scope, joined } = bound;
+        let udp = Udp::new(&socket)?;
+        // Nobody waits for the fate of what is sent to a group.
+        let reports = joined.is_empty() && udp.report_errors(&socket);
+        let socket = self.runtime.wrap(socket)?;
+        let (number, waker) = self.number();
+        let open = Open { socket, udp, local, scope, joined, waker, errors: 0, reports, reported: false };
+        self.slots[number] = Some(Slot::Datagrams(Box::new(open)));
+        self.by_local.insert(local, number);
+        self.ready.push(number);
+        Ok(())
+    }
+
+    /// A free number, and what wakes the loop with it.
+    fn number(&mut self) -> (usize, Waker) {
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        (number, self.ready.waker(number))
+    }
+
+    fn datagrams(&mut self, number: usize) -> Option<&mut Open<R::Socket>> {
+        match self.slots.get_mut(number)? {
+            Some(Slot::Datagrams(open)) => Some(open),
+            _ => None,
+        }
+    }
+
+    fn stream(&mut self, number: usize) -> Option<&mut Stream<R::Stream>> {
+        match self.slots.get_mut(number)? {
+            Some(Slot::Stream(stream)) => Some(stream),
+            _ => None,
+        }
+    }
+
+    fn release(&mut self, transport: Transport, local: SocketAddr, remote: Option<SocketAddr>) {
+        match (transport, remote) {
+            (Transport::Udp, None) => {
+                if let Some(number) = self.by_local.get(&local).copied() {
+                    // Last words: a goodbye that is gathered goes out while the socket is there.
+                    self.flush();
+                    self.drop_socket(number);
+                }
+            }
+            (Transport::Tcp | Transport::Tls, Some(remote)) => {
+                self.release_stream(Path::new(transport, local, remote));
+            }
+            (Transport::Tcp | Transport::Tls, None) => self.stop_listening(transport, local),
+            (Transport::Udp, Some(_)) | (Transport::Dtls, _) => {}
+        }
+    }
+
+    fn drop_socket(&mut self, number: usize) {
+        self.stats.dropped += self.out.forget(number) as u64;
+        if let Some(open) = self.datagrams(number) {
+            let local = open.local;
+            self.by_local.remove(&local);
+            self.slots[number] = None;
+            self.free.push(number);
+        }
+    }
+
+    pub(crate) fn locals(&self) -> impl Iterator<Item = SocketAddr> {
+        self.by_local.keys().copied()
+    }
+
+    // ---- in and out
+
+    /// Looks at what has this number.
+    pub(crate) fn look(&mut self, number: usize, arena: &mut Arena) -> Look {
+        match self.slots.get(number) {
+            Some(Some(Slot::Datagrams(_))) => self.look_at_datagrams(number, arena),
+            Some(Some(Slot::Listener(_))) => self.accept(number),
+            Some(Some(Slot::Stream(_))) => self.look_at_stream(number),
+            Some(None) | None => Look::Gone,
+        }
+    }
+
+    pub(crate) fn send(&mut self, transmit: Transmit, packet: &mut Packet<'_>) {
+        match transmit.path.transport {
+            Transport::Udp => self.send_datagram(transmit, packet),
+            Transport::Tcp | Transport::Tls => self.send_message(transmit.path, packet),
+            Transport::Dtls => self.stats.not_open += 1,
+        }
+    }
+
+    /// Hands over what is gathered, unless something waits already.
+    pub(crate) fn flush(&mut self) {
+        self.flush_datagrams();
+        self.flush_streams();
+    }
+
+    /// What is overdue.
+    pub(crate) fn fire(&mut self) {
+        while let Some(number) = self.alarms.pop(self.now) {
+            self.overdue(number);
+        }
+    }
+}
+
+/// The other side of a machine that is being driven: its events wait until it is no longer borrowed.
+pub(crate) struct Side<'w, R: Runtime, E> {
+    pub(crate) wire: &'w mut Wire<R>,
+    pub(crate) events: &'w mut VecDeque<E>,
+}
+
+impl<R: Runtime, E> Io<E> for Side<'_, R, E> {
+    fn ready(&self) -> bool {
+        !self.wire.is_blocked()
+    }
+    fn send(&mut self, transmit: Transmit, packet: &mut Packet<'_>) {
+        self.wire.send(transmit, packet);
+    }
+    fn request(&mut self, request: Request) -> Option<Notice> {
+        match request {
+            Request::Bind { ticket, ip, port } => {
+                Some(Notice::Opened { ticket, result: self.wire.bind(ip, port) })
+            }
+            Request::Connect { .. } => self.wire.connect(request),
+            Request::Listen { ticket, transport, ip, port, framing } => {
+                Some(Notice::Opened { ticket, result: self.wire.listen(transport, ip, port, framing) })
+            }
+            Request::Release { transport, local, remote } => {
+                self.wire.release(transport, local, remote);
+                None
+            }
+        }
+    }
+    fn event(&mut self, event: E) {
+        self.events.push_back(event);
+    }
+}

@@ -1,0 +1,257 @@
+//! Streams that are there: messages, in and out.
+
+use std::{
+    io,
+    task::{Context, Poll},
+};
+
+use ginnel_core::{Framing, Notice, Packet, Path, Refused, Ticket};
+
+use super::{Look, Slot, Wire};
+#[cfg(feature = "tls")]
+use crate::stream::{Handshake, Stream};
+use crate::{
+    Interest, Runtime, Socket,
+    stream::{Flushed, Intake, State, refused},
+    udp::plain,
+};
+
+impl<R: Runtime> Wire<R> {
+    // ---- looking
+
+    pub(super) fn look_at_stream(&mut self, number: usize) -> Look {
+        let Some(stream) = self.stream(number) else { return Look::Gone };
+        match stream.state {
+            State::Connecting { ticket, .. } => self.look_at_connecting(number, ticket),
+            #[cfg(feature = "tls")]
+            State::Shaking { ticket, .. } => self.shake(number, ticket),
+            State::Open => {
+                self.flush_stream(number);
+                if self.stream(number).is_some() { Look::Octets } else { Look::Again(1) }
+            }
+            State::Closing { .. } => self.look_at_closing(number),
+        }
+    }
+
+    fn look_at_connecting(&mut self, number: usize, ticket: Ticket) -> Look {
+        let Some(stream) = self.stream(number) else { return Look::Gone };
+        match stream.io.poll_ready(Interest::Writable, &mut Context::from_waker(&stream.waker)) {
+            Poll::Pending => return Look::Nothing,
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return self.fail(number, ticket, Refused::NotPermitted),
+        }
+        match stream.connected() {
+            Ok(true) => {}
+            Ok(false) => return Look::Again(1),
+            Err(error) => return self.fail(number, ticket, refused(&error)),
+        }
+        let local = stream.io.sock_ref().local_addr().ok().and_then(|local| local.as_socket());
+        let Some(local) = local.map(plain) else { return self.fail(number, ticket, Refused::NotPermitted) };
+        let _ = stream.io.sock_ref().set_tcp_nodelay(true);
+        stream.path.local = local;
+        #[cfg(feature = "tls")]
+        if stream.tls.is_some() {
+            let until = self.now + self.config.limits.handshake;
+            if let Some(stream) = self.stream(number) {
+                stream.state = State::Shaking { ticket: Some(ticket), until };
+            }
+            self.watch(number);
+            return Look::Again(1);
+        }
+        self.opened(number, Some(ticket));
+        Look::Again(1)
+    }
+
+    #[cfg(feature = "tls")]
+    fn shake(&mut self, number: usize, ticket: Option<Ticket>) -> Look {
+        let Some(stream) = self.stream(number) else { return Look::Gone };
+        let Stream { io, tls: Some(tls), waker, .. } = stream else { return Look::Gone };
+        match tls.shake(io) {
+            Handshake::Done => {
+                if ticket.is_none() {
+                    self.counts.handshakes -= 1;
+                }
+                self.opened(number, ticket);
+                Look::Again(1)
+            }
+            Handshake::Waits(interest) => match io.poll_ready(interest, &mut Context::from_waker(waker)) {
+                Poll::Pending => Look::Nothing,
+                Poll::Ready(Ok(())) => Look::Again(1),
+                Poll::Ready(Err(_)) => self.fail_handshake(number, ticket, Refused::NotPermitted),
+            },
+            Handshake::Failed(why) => self.fail_handshake(number, ticket, why),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn fail_handshake(&mut self, number: usize, ticket: Option<Ticket>, why: Refused) -> Look {
+        if let Some(ticket) = ticket {
+            return self.fail(number, ticket, why);
+        }
+        // The machine was never told of it.
+        self.stats.handshakes_failed += 1;
+        self.drop_stream(number);
+        Look::Again(1)
+    }
+
+    pub(super) fn fail(&mut self, number: usize, ticket: Ticket, why: Refused) -> Look {
+        self.drop_stream(number);
+        self.notices.push_back(Notice::Opened { ticket, result: Err(why) });
+        Look::Again(1)
+    }
+
+    /// The stream can be used from now on, and the machine is told.
+    fn opened(&mut self, number: usize, ticket: Option<Ticket>) {
+        let now = self.now;
+        let Some(stream) = self.stream(number) else { return };
+        (stream.state, stream.active) = (State::Open, now);
+        let path = stream.path;
+        #[cfg(feature = "tls")]
+        let alpn = stream.tls.as_ref().and_then(|tls| tls.alpn());
+        #[cfg(not(feature = "tls"))]
+        let alpn = None;
+        self.by_path.insert(path, number);
+        self.watch(number);
+        self.notices.push_back(match ticket {
+            Some(ticket) => Notice::Opened { ticket, result: Ok(path.local) },
+            None => Notice::Accepted { path, alpn },
+        });
+    }
+
+    /// Reads what has come on an open stream, into the buffer that streams share or its own; `None` if there is nothing, or it
+    /// has ended. The intake is to be given back.
+    pub(crate) fn read(&mut self, number: usize, shared: &mut Intake) -> Option<Reading> {
+        let now = self.now;
+        let stream = self.stream(number)?;
+        let own = !stream.intake.is_empty();
+        let mut intake = std::mem::take(if own { &mut stream.intake } else { shared });
+        if !own {
+            intake.clear();
+        }
+        let framing = stream.framing;
+        let read = stream.read(intake.space(framing));
+        let (path, again) =
+            (stream.path, Reading { path: stream.path, framing, own, intake: Intake::default() });
+        match read {
+            Ok(count @ 1..) => {
+                stream.active = now;
+                intake.filled(count);
+                return Some(Reading { intake, ..again });
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                match stream.io.poll_ready(Interest::Readable, &mut Context::from_waker(&stream.waker)) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => self.ready.push(number),
+                    Poll::Ready(Err(_)) => self.lose(number, path),
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.ready.push(number),
+            Ok(0) | Err(_) => self.lose(number, path),
+        }
+        self.put_back(number, Reading { intake, ..again }, shared);
+        None
+    }
+
+    /// Gives back what [`read`](Self::read) has lent; what is left over is kept.
+    pub(crate) fn put_back(&mut self, number: usize, reading: Reading, shared: &mut Intake) {
+        let Reading { path, own, intake, .. } = reading;
+        let stream = self.stream(number).filter(|stream| stream.path == path);
+        match stream {
+            Some(stream) if own => stream.intake = intake,
+            Some(stream) => {
+                stream.intake.keep(&intake);
+                *shared = intake;
+            }
+            None if own => {}
+            None => *shared = intake,
+        }
+    }
+
+    /// Whether messages of this stream are still for the machine.
+    pub(crate) fn is_open(&self, number: usize, path: Path) -> bool {
+        self.by_path.get(&path) == Some(&number)
+    }
+
+    /// What came on the stream is no message.
+    pub(crate) fn malformed(&mut self, number: usize, path: Path) {
+        self.stats.streams_malformed += 1;
+        self.lose(number, path);
+    }
+
+    // ---- sending
+
+    pub(super) fn send_message(&mut self, path: Path, packet: &mut Packet<'_>) {
+        let Some(number) = self.by_path.get(&path).copied() else {
+            self.stats.not_open += 1;
+            return;
+        };
+        let limits = self.config.limits;
+        let Some(stream) = self.stream(number) else { return };
+        if stream.framing.wrap(packet).is_err() || !stream.push(packet.bytes(), &limits) {
+            self.stats.messages_dropped += 1;
+            return;
+        }
+        if !std::mem::replace(&mut stream.dirty, true) {
+            self.dirty.push(number);
+        }
+        self.stats.messages_sent += 1;
+    }
+
+    pub(super) fn flush_streams(&mut self) {
+        while let Some(number) = self.dirty.pop() {
+            if let Some(stream) = self.stream(number)
+                && std::mem::take(&mut stream.dirty)
+            {
+                self.flush_stream(number);
+            }
+        }
+    }
+
+    pub(super) fn flush_stream(&mut self, number: usize) {
+        let now = self.now;
+        let Some(stream) = self.stream(number) else { return };
+        let (path, state) = (stream.path, stream.state);
+        let was_stalled = stream.stalled.is_some();
+        match stream.flush(now) {
+            Ok(Flushed::All) => {}
+            Ok(Flushed::Waits) => {
+                match stream.io.poll_ready(Interest::Writable, &mut Context::from_waker(&stream.waker)) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => self.ready.push(number),
+                    Poll::Ready(Err(_)) => return self.lose(number, path),
+                }
+                if !was_stalled && state == State::Open {
+                    self.watch(number);
+                }
+            }
+            Err(_) => self.lose(number, path),
+        }
+    }
+
+    /// How many streams there are, open or about to be.
+    pub(crate) fn streams(&self) -> usize {
+        self.counts.accepted + self.counts.connected
+    }
+
+    /// Whether nothing waits for any peer.
+    pub(crate) fn all_delivered(&self) -> bool {
+        self.slots.iter().flatten().all(|slot| match slot {
+            Slot::Stream(stream) => match stream.state {
+                State::Closing { said, .. } => said,
+                State::Open => false,
+                _ => true,
+            },
+            Slot::Datagrams(_) | Slot::Listener(_) => true,
+        })
+    }
+}
+
+/// Octets of a stream on loan.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) path: Path,
+    pub(crate) framing: Framing,
+    /// Whether it is the stream's own intake.
+    own: bool,
+    pub(crate) intake: Intake,
+}
