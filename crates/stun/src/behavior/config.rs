@@ -47,7 +47,8 @@ pub struct DiscoveryConfig {
 /// The longest message that fits a packet of the contract, with the largest headers.
 pub const MAX_MTU: u16 = 1_900;
 
-/// The two sockets of a discovery. What it says is true of the first one; the second helps.
+/// The two sockets of a discovery. What it says is true of the first one; the second helps. The mapping alone is looked at
+/// from the second, because the tests of filtering spoil the first one for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sockets {
     /// Both are asked of the driver, on this address and at random ports of the upper half (RFC 5780 section 4.1), and given

@@ -35,9 +35,9 @@ pub(super) enum Test {
     Fragments,
     /// What nothing filters, again and again.
     Control,
-    /// Section 4.3, test I, once more.
+    /// Section 4.3, test I, once more: like those below, from the second socket.
     MapAgain,
-    /// The first socket asks A1:P2.
+    /// It asks A1:P2.
     MapPort,
     /// Section 4.3, test II: it asks A2:P1.
     MapAddress,

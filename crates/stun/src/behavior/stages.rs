@@ -1,8 +1,9 @@
 //! The course of a discovery: which tests each stage makes, and what their outcomes say.
 //!
-//! The order is that of what the tests do to a NAT (RFC 5780 sections 4.4 and 4.5). Filtering comes before mapping, because the
-//! tests of mapping open the filters; what does not disturb each other goes side by side; the lifetime, which wants
-//! idle sockets, comes last.
+//! The order is that of what the tests do to a NAT (RFC 5780 sections 4.4 and 4.5). Filtering is tested from the first socket,
+//! and mapping then from the second. The tests of mapping open the filters; and where a filter has refused something, some
+//! NATs, Linux' among them, give the next datagram to that peer another port, as if their mapping depended on it. What does
+//! not disturb each other goes side by side; the lifetime, which wants idle sockets, comes last.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -117,7 +118,7 @@ impl Discovery {
         let (server, mapped) = (self.config.server, facts.mapped);
         let mut round = Round::new(self.config.min_tries(), self.config.max_tries());
         if let (true, Ok(other)) = (self.config.filtering, facts.other) {
-            let [address, port] = self.change_questions(other);
+            let [address, port] = self.change_questions(0, other);
             round.try_out(now, Test::FilterAddress, address);
             round.try_out(now, Test::FilterPort, port);
         }
@@ -135,8 +136,8 @@ impl Discovery {
         self.begin(now, Kind::Probing, round);
     }
     /// Tests II and III of section 4.4: on which path each is answered.
-    fn change_questions(&self, other: SocketAddr) -> [Question; 2] {
-        let asked = self.question(0, self.config.server);
+    fn change_questions(&self, socket: usize, other: SocketAddr) -> [Question; 2] {
+        let asked = self.question(socket, self.config.server);
         [(true, other), (false, self.same_address(other))].map(|(ip, from)| Question {
             also: Some(Path { remote: from, ..asked.path }),
             wish: Wish::Change(ChangeRequest { ip, port: true }),
@@ -187,7 +188,7 @@ impl Discovery {
             ];
             let gap = self.patience();
             for (test, to) in questions {
-                round.expect(now, test, self.question(0, to), gap);
+                round.expect(now, test, self.question(1, to), gap);
             }
         }
         self.begin(now, Kind::Mapping, round);
@@ -204,7 +205,8 @@ impl Discovery {
         let mut round = Round::new(EXPECTED_TRIES, EXPECTED_TRIES);
         if let (Known(Mapping::EndpointIndependent), Ok(other)) = (self.verdict.mapping, other) {
             let probed = self.facts.as_ref().map(|facts| facts.probed).unwrap_or_default();
-            let [address, port] = self.change_questions(other);
+            // The second socket has sent to all of them.
+            let [address, port] = self.change_questions(1, other);
             let gap = self.patience();
             if probed.address == Some(Outcome::Silent) {
                 round.expect(now, Test::VerifyAddress, address, gap);
@@ -225,7 +227,7 @@ impl Discovery {
     }
     /// From whom the server's four endpoints see us: which ones agree?
     fn mapping(&self) -> Finding<Mapping> {
-        let first = self.verdict.mapped.known();
+        let first = self.facts.as_ref().map(|facts| facts.mapped[1]);
         let again = self.mapped_by(Test::MapAgain);
         let (Some(address), Some(both)) = (self.mapped_by(Test::MapAddress), self.mapped_by(Test::MapBoth))
         else {

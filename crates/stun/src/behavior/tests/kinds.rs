@@ -42,6 +42,57 @@ fn rfc5780_4_3_and_4_4_every_mapping_filtering_and_hairpinning_is_found() {
     }
 }
 
+/// As the kernel of Linux masquerades: endpoint-independent as long as the port is free towards the peer. What it has refused
+/// from a peer counts as taken: it remembers that, too.
+#[derive(Debug)]
+struct Masquerade {
+    first_choice: Nat,
+    else_another: Nat,
+    refused: std::collections::BTreeSet<(SocketAddr, SocketAddr)>,
+}
+impl netsim::Middlebox for Masquerade {
+    fn outbound(&mut self, now: ginnel_core::Instant, datagram: &mut netsim::Datagram) -> netsim::Verdict {
+        let mut same = datagram.clone();
+        let verdict = self.first_choice.outbound(now, &mut same);
+        if self.refused.contains(&(same.destination, same.source)) {
+            return self.else_another.outbound(now, datagram);
+        }
+        *datagram = same;
+        verdict
+    }
+    fn inbound(&mut self, now: ginnel_core::Instant, datagram: &mut netsim::Datagram) -> netsim::Verdict {
+        let (peer, external) = (datagram.source, datagram.destination);
+        for nat in [&mut self.first_choice, &mut self.else_another] {
+            if nat.inbound(now, datagram) == netsim::Verdict::Pass {
+                return netsim::Verdict::Pass;
+            }
+        }
+        self.refused.insert((peer, external));
+        netsim::Verdict::Drop
+    }
+    fn attracts(&self, ip: IpAddr, inside: bool) -> bool {
+        self.first_choice.attracts(ip, inside)
+    }
+}
+
+#[test]
+fn a_nat_that_remembers_what_it_refused_is_not_taken_for_another_kind() {
+    let mut world = World::new(1);
+    let nat = |range| {
+        let nat = Nat::new([EXTERNAL], Seed::new([1; 32])).with_ports(netsim::PortAssignment::Random);
+        let nat = nat.with_port_range(range).with_kind(netsim::NatKind::PortRestricted);
+        nat.with_hairpinning(netsim::Hairpinning::None)
+    };
+    let (first_choice, else_another) = (nat(20_000..=29_999), nat(30_000..=39_999));
+    let refused = std::collections::BTreeSet::new();
+    let home = world.behind(Masquerade { first_choice, else_another, refused });
+    let node = world.discover_in(home, config());
+    let verdict = world.verdict(node, secs(20));
+    assert_eq!(verdict.mapping, Finding::Known(Mapping::EndpointIndependent));
+    assert_eq!(verdict.filtering, Finding::Known(Filtering::AddressAndPortDependent));
+    assert_eq!(verdict.hairpinning, Finding::Known(Hairpinning::None));
+}
+
 #[test]
 fn ports_that_are_preserved_or_in_a_row_change_nothing() {
     for ports in [netsim::PortAssignment::Preserving, netsim::PortAssignment::Contiguous] {
