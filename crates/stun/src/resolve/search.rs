@@ -5,7 +5,7 @@
 //! behind what was in front of it, so the map of steps is always the order of preference.
 
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::{mem, net::SocketAddr};
 
 use ginnel_core::{Instant, Ticket, Transport};
 
@@ -169,10 +169,14 @@ impl Resolver {
     /// Follows the answers that are known, yields what can be, and ends when nothing is left.
     pub(super) fn go_on(&mut self, now: Instant) {
         while let Some((rank, purpose, number)) = self.work.pop_front() {
-            let asked = &self.questions[number];
-            let AskedState::Answered(answer) = &asked.state else { continue };
-            let (name, answer) = (asked.name.clone(), answer.clone());
-            self.follow(now, rank, purpose, &name, answer);
+            // Taken out while it is followed, and not copied: what leads back to it waits in `work` meanwhile.
+            let nothing = AskedState::Answered(Answer::Nothing(FailureReason::NoRecords));
+            let state = mem::replace(&mut self.questions[number].state, nothing);
+            if let AskedState::Answered(answer) = &state {
+                let name = self.questions[number].name.clone();
+                self.follow(now, rank, purpose, &name, answer);
+            }
+            self.questions[number].state = state;
         }
         self.yield_found(now);
         if self.steps.is_empty() {
@@ -181,29 +185,29 @@ impl Resolver {
     }
 
     /// One arrow of the figure.
-    fn follow(&mut self, now: Instant, rank: Rank, purpose: Purpose, name: &DnsName, answer: Answer) {
+    fn follow(&mut self, now: Instant, rank: Rank, purpose: Purpose, name: &DnsName, answer: &Answer) {
         match (purpose, answer) {
             (Purpose::Addresses { transport, port }, Answer::Addresses(ips)) => {
                 // The rank ends in 0 or 1, for the family: the next of a family are two further on.
-                for (i, ip) in ips.into_iter().enumerate() {
+                for (i, &ip) in ips.iter().enumerate() {
                     let rank = rank.parent().child(2 * i + usize::from(ip.is_ipv4()));
                     self.found(now, rank, transport, SocketAddr::new(ip, port));
                 }
             }
             (Purpose::Srv { transport, .. }, Answer::Srv(services)) => {
-                for (i, service) in services.into_iter().enumerate() {
+                for (i, service) in services.iter().enumerate() {
                     self.ask_addresses(now, rank.child(i), &service.target, transport, service.port);
                 }
             }
             (Purpose::Srv { transport, without: Without::HostItself }, Answer::Nothing(reason))
-                if reason != FailureReason::NoSuchService =>
+                if *reason != FailureReason::NoSuchService =>
             {
                 if let Some(host) = self.plan.server_name.clone() {
                     self.ask_addresses(now, rank, &host, transport, self.plan.port_for(transport));
                 }
             }
             (Purpose::Naptr { transports, ranking, hops }, Answer::Naptr(pointers)) => {
-                self.follow_pointers(now, rank, (transports, ranking, hops), name, &pointers);
+                self.follow_pointers(now, rank, (transports, ranking, hops), name, pointers);
             }
             // RFC 5928 section 3: only the *first* query leads on to step 5.
             (Purpose::Naptr { hops: 0, .. }, Answer::Nothing(_)) => self.ask_services(now, rank, name),
