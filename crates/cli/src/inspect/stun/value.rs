@@ -65,29 +65,14 @@ pub(super) fn decode(
         T::PASSWORD_ALGORITHMS => read(value, id, |a: PasswordAlgorithms<'_>| {
             Value::List(a.iter().map(|a| algorithm(&a)).collect())
         }),
-        _ => return decode_others(kind, value, id),
+        _ => return decode_turn(kind, value, id),
     })
 }
 
-/// ICE, TURN, behaviour discovery, and what is not in an RFC.
-fn decode_others(
-    kind: AttributeType,
-    value: &[u8],
-    id: TransactionId,
-) -> Option<Result<Value<'_>, Malformed>> {
+/// TURN, and its streams (RFC 6062).
+fn decode_turn(kind: AttributeType, value: &[u8], id: TransactionId) -> Option<Result<Value<'_>, Malformed>> {
     use AttributeType as T;
     Some(match kind {
-        T::PRIORITY => read(value, id, |a: Priority| priority(a.0)),
-        T::USE_CANDIDATE => read(value, id, |_: UseCandidate| Value::Flag),
-        T::ICE_CONTROLLED => read(value, id, |a: IceControlled| Value::Bits(format!("0x{:016x}", a.0))),
-        T::ICE_CONTROLLING => read(value, id, |a: IceControlling| Value::Bits(format!("0x{:016x}", a.0))),
-        T::CHANGE_REQUEST => read(value, id, |a: ChangeRequest| {
-            Value::Fields(vec![("ip", Value::Bool(a.ip)), ("port", Value::Bool(a.port))])
-        }),
-        T::RESPONSE_PORT => read(value, id, |a: ResponsePort| Value::Number(a.0.into())),
-        T::PADDING => {
-            read(value, id, |a: Padding| Value::Fields(vec![("octets", Value::Number(a.octets.into()))]))
-        }
         T::CHANNEL_NUMBER => read(value, id, |a: ChannelNumber| Value::Hex(a.0)),
         T::LIFETIME => read(value, id, |a: Lifetime| noted(Value::Number(a.0.into()), "seconds")),
         T::DATA => read(value, id, |a: Data<'_>| Value::Octets(a.0)),
@@ -117,6 +102,29 @@ fn decode_others(
             ])
         }),
         T::CONNECTION_ID => read(value, id, |a: ConnectionId| Value::Bits(format!("0x{:08x}", a.0))),
+        _ => return decode_others(kind, value, id),
+    })
+}
+
+/// ICE, behaviour discovery, and what is not in an RFC.
+fn decode_others(
+    kind: AttributeType,
+    value: &[u8],
+    id: TransactionId,
+) -> Option<Result<Value<'_>, Malformed>> {
+    use AttributeType as T;
+    Some(match kind {
+        T::PRIORITY => read(value, id, |a: Priority| priority(a.0)),
+        T::USE_CANDIDATE => read(value, id, |_: UseCandidate| Value::Flag),
+        T::ICE_CONTROLLED => read(value, id, |a: IceControlled| Value::Bits(format!("0x{:016x}", a.0))),
+        T::ICE_CONTROLLING => read(value, id, |a: IceControlling| Value::Bits(format!("0x{:016x}", a.0))),
+        T::CHANGE_REQUEST => read(value, id, |a: ChangeRequest| {
+            Value::Fields(vec![("ip", Value::Bool(a.ip)), ("port", Value::Bool(a.port))])
+        }),
+        T::RESPONSE_PORT => read(value, id, |a: ResponsePort| Value::Number(a.0.into())),
+        T::PADDING => {
+            read(value, id, |a: Padding| Value::Fields(vec![("octets", Value::Number(a.octets.into()))]))
+        }
         T::ACCESS_TOKEN => read(value, id, |a: AccessToken<'_>| Value::Octets(a.0)),
         T::MOBILITY_TICKET => read(value, id, |a: MobilityTicket<'_>| Value::Octets(a.0)),
         T::TRANSACTION_TRANSMIT_COUNTER => read(value, id, |a: TransactionTransmitCounter| {
