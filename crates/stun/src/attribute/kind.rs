@@ -162,6 +162,11 @@ kinds! {
     META_DTLS_IN_STUN_ACKNOWLEDGEMENT = 0xC071, "META-DTLS-IN-STUN-ACKNOWLEDGEMENT";
 }
 impl AttributeType {
+    /// The comprehension-required attributes that a server of RFC 3489 may put into its responses, and a client ignores
+    /// (RFC 5389 section 12.1).
+    pub const IN_RFC3489_RESPONSES: [Self; 4] =
+        [Self::RESPONSE_ADDRESS, Self::SOURCE_ADDRESS, Self::CHANGED_ADDRESS, Self::REFLECTED_FROM];
+
     /// Whether a message that has it must be refused by who does not understand it (RFC 8489 section 14).
     #[must_use]
     pub const fn is_comprehension_required(self) -> bool {

@@ -1,3 +1,5 @@
+//! What attributes refuse and what they tolerate: those of RFC 8489 and of ICE here, the extensions beside it.
+
 mod extensions;
 mod properties;
 
@@ -172,4 +174,20 @@ fn kinds_name_themselves() {
     assert_eq!(std::format!("{:?}", AttributeType(0x7FFF)), "0x7fff");
     assert!(AttributeType(0x7FFF).is_comprehension_required());
     assert!(!AttributeType(0x8000).is_comprehension_required());
+}
+
+#[test]
+fn rfc5389_12_1_reserved_attributes_are_those_of_rfc3489() {
+    let numbers = AttributeType::IN_RFC3489_RESPONSES.map(|kind| kind.0);
+    assert_eq!(numbers, [0x0002, 0x0004, 0x0005, 0x000B]);
+    let response = crate::testing::ByHand::new(crate::Class::Success, crate::Method::BINDING)
+        .with(AttributeType::MAPPED_ADDRESS, b"\0\x01\x13\x88\xc0\0\x02\x01")
+        .with(AttributeType::SOURCE_ADDRESS, b"\0\x01\x0d\x96\xc0\0\x02\x02")
+        .with(AttributeType::CHANGED_ADDRESS, b"\0\x01\x0d\x97\xc0\0\x02\x03")
+        .octets();
+    let response = crate::Message::parse(&response).unwrap();
+    let mut known = AttributeType::IN_RFC3489_RESPONSES.to_vec();
+    assert_eq!(response.unknown_required(&known).count(), 1);
+    known.push(AttributeType::MAPPED_ADDRESS);
+    assert_eq!(response.unknown_required(&known).count(), 0);
 }
