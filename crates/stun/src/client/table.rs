@@ -80,6 +80,8 @@ impl Table {
             None => {
                 let slot = u32::try_from(self.slots.len()).ok().filter(|&slot| slot != NONE)?;
                 self.slots.push(Slot { generation: 0, transaction: None, queue: UNLINKED, lane: UNLINKED });
+                // So that the end of a transaction allocates nothing.
+                self.free.reserve(self.slots.len());
                 slot
             }
         };

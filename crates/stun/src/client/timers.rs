@@ -27,6 +27,9 @@ pub(super) struct Timers {
     heap: Vec<(Instant, u32)>,
     /// Where in `heap` the timer of each slot stands.
     place: Vec<u32>,
+    /// What setting and clearing costs: entries moved.
+    #[cfg(test)]
+    moves: u64,
 }
 impl Timers {
     /// The soonest: when, and whose.
@@ -102,6 +105,10 @@ impl Timers {
     /// Notes where the entry at `at` stands. The heap has at most as many entries as there are slots, which `u32` counts.
     fn settle(&mut self, at: usize) {
         let (_, slot) = self.heap[at];
+        #[cfg(test)]
+        {
+            self.moves += 1;
+        }
         self.place[slot as usize] = at as u32;
     }
 }
@@ -145,6 +152,41 @@ mod tests {
                 prop_assert_eq!((timers.first(), timers.len()), (first(&model), model.len()));
             }
         }
+    }
+
+    /// Entries moved for each request that is answered and followed by another, and for each timer that fires and is set
+    /// again, with `n` timers. Memory is one entry for each, whatever happened before.
+    fn moves_with(n: u32) -> (u64, u64) {
+        const ROUNDS: u64 = 20_000;
+        let mut timers = Timers::default();
+        let mut rng = Seed::new([1; 32]).into_rng();
+        let (mut now, step) = (at(0), Duration::from_millis(500) / n);
+        for slot in 0..n {
+            now += step;
+            timers.set(slot, now + Duration::from_millis(500 << rng.below(4)));
+        }
+        timers.moves = 0;
+        for _ in 0..ROUNDS {
+            now += step;
+            timers.set(rng.below(n.into()) as u32, now + Duration::from_millis(500));
+        }
+        let answered = core::mem::take(&mut timers.moves);
+        for _ in 0..ROUNDS {
+            let Some((at, slot)) = timers.first() else { unreachable!("there are some") };
+            timers.set(slot, at + Duration::from_millis(500 << rng.below(4)));
+        }
+        assert_eq!(timers.len(), n as usize);
+        (answered / ROUNDS, timers.moves / ROUNDS)
+    }
+
+    #[test]
+    fn the_work_stays_flat_with_a_hundred_thousand_timers() {
+        let (few, many) = (moves_with(1_000), moves_with(100_000));
+        assert!(many.0 <= few.0 + 2, "answered: {few:?}, {many:?}");
+        // A walk down: one level more for four times as many.
+        assert!(many.1 <= few.1 + 8, "fired: {few:?}, {many:?}");
+        extern crate std;
+        std::println!("entries moved, answered and fired: {few:?} with 1,000, {many:?} with 100,000");
     }
 
     #[test]

@@ -86,3 +86,33 @@ fn rfc8489_9_1_4_over_a_stream_a_violation_ends_at_once() {
     assert_eq!(receive(&mut client, ms(1), tcp, &success(id)), Handled::Consumed);
     assert_eq!((failure(&mut client), client.in_progress()), (FailureReason::IntegrityViolated, 0));
 }
+
+#[test]
+fn rfc8489_9_1_5_later_requests_bear_what_the_first_response_bore() {
+    use IntegrityAlgorithm::{Sha1, Sha256};
+    for (answer, other) in [(Sha1, Sha256), (Sha256, Sha1)] {
+        let mut client = client();
+        let credential = ShortTermCredential::new("me", PASSWORD).unwrap();
+        let first = with(&mut client, path(), &credential);
+        sent(&mut client, ms(0));
+        let _ = receive(&mut client, ms(1), path(), &sealed(first, PASSWORD, answer));
+        let second = with(&mut client, path(), &credential);
+        let request = sent(&mut client, ms(2)).remove(0);
+        let request = Message::parse(&request).unwrap();
+        let both = request.has(AttributeType::MESSAGE_INTEGRITY)
+            && request.has(AttributeType::MESSAGE_INTEGRITY_SHA256);
+        assert_eq!((request.integrity_algorithm(), both), (Some(answer), false));
+        assert_eq!(request.get::<Username<'_>>().unwrap().unwrap().as_str(), "me");
+        let _ = receive(&mut client, ms(3), path(), &sealed(second, PASSWORD, other));
+        assert_eq!((client.stats().bad_integrity, client.in_progress()), (1, 1));
+        // The same server is the same IP address and port.
+        let elsewhere = Path { remote: "198.51.100.1:3479".parse().unwrap(), ..path() };
+        with(&mut client, elsewhere, &credential);
+        let request = sent(&mut client, ms(4)).remove(0);
+        let request = Message::parse(&request).unwrap();
+        assert!(
+            request.has(AttributeType::MESSAGE_INTEGRITY)
+                && request.has(AttributeType::MESSAGE_INTEGRITY_SHA256)
+        );
+    }
+}
