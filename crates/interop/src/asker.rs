@@ -8,18 +8,23 @@ use ginnel_core::{
 };
 use ginnel_stun::{
     Credential, MessageWriter, Method,
-    client::{self, Client, Response},
+    client::{self, Client, RequestId, Response},
 };
 
-/// The machine. Answers that are not plain Binding answers are its data.
+/// The machine. Answers that are not plain Binding answers are its data. Where a server sends it to another one over a
+/// stream, it goes there.
 #[derive(Debug)]
 pub struct Asker {
     client: Client,
+    /// What was opened first.
+    opened: Request,
+    /// What is to be opened.
     open: Option<Request>,
-    transport: Transport,
     server: SocketAddr,
     questions: VecDeque<Question>,
     path: Option<Path>,
+    /// What waits for another server's stream.
+    redirected: Option<RequestId>,
     events: VecDeque<Said>,
 }
 
@@ -64,15 +69,14 @@ impl Asker {
         server: SocketAddr,
         questions: impl Into<VecDeque<Question>>,
     ) -> Self {
-        let transport =
-            if let Request::Connect { transport, .. } = open { transport } else { Transport::Udp };
         Self {
             client,
+            opened: open,
             open: Some(open),
-            transport,
             server,
             questions: questions.into(),
             path: None,
+            redirected: None,
             events: VecDeque::new(),
         }
     }
@@ -110,10 +114,19 @@ impl Asker {
     fn handle_notice(&mut self, now: Instant, notice: Notice) {
         match notice {
             Notice::Opened { result: Ok(local), .. } => {
-                let path = Path::new(self.transport, local, self.server);
+                let transport = match self.opened {
+                    Request::Connect { transport, .. } => transport,
+                    _ => Transport::Udp,
+                };
+                let path = Path::new(transport, local, self.server);
                 self.path = Some(path);
                 self.events.push_back(Said::Opened(path));
-                self.go_on(now);
+                match self.redirected.take() {
+                    Some(request) => {
+                        self.client.follow(now, request, path).expect("it waits to be followed");
+                    }
+                    None => self.go_on(now),
+                }
             }
             Notice::Opened { result: Err(why), .. } => {
                 self.events.push_back(Said::Refused(why));
@@ -127,10 +140,21 @@ impl Asker {
     fn listen(&mut self, now: Instant) {
         while let Some(event) = self.client.poll_event() {
             let over = matches!(event, client::Event::Mapped { .. } | client::Event::Failed { .. });
+            if let client::Event::Alternate { request, server, .. } = event {
+                self.connect_to(request, server);
+            }
             self.events.push_back(Said::Client(event));
             if over {
                 self.go_on(now);
             }
+        }
+    }
+    /// As before, to another server: under the same name, since tests have one certificate.
+    fn connect_to(&mut self, waiting: RequestId, other: SocketAddr) {
+        let mut open = self.opened;
+        if let Request::Connect { remote, .. } = &mut open {
+            *remote = other;
+            (self.server, self.redirected, self.open) = (other, Some(waiting), Some(open));
         }
     }
     fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -13,7 +14,7 @@ use crate::{Daemon, Namespace};
 pub struct Coturn {
     daemon: Daemon,
     _scratch: Scratch,
-    certificate: String,
+    identity: Identity,
 }
 
 impl Coturn {
@@ -47,8 +48,22 @@ impl Coturn {
     /// If it does not start.
     #[must_use]
     pub fn start_on(namespace: &Namespace, ips: &[IpAddr], port: u16, more: &[&str]) -> Self {
+        Self::run(namespace, ips, port, Identity::new(), more)
+    }
+
+    /// Starts another one, that has the same certificate.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start_as(other: &Self, namespace: &Namespace, ips: &[IpAddr], more: &[&str]) -> Self {
+        Self::run(namespace, ips, Self::PORT, other.identity.clone(), more)
+    }
+
+    fn run(namespace: &Namespace, ips: &[IpAddr], port: u16, identity: Identity, more: &[&str]) -> Self {
         let scratch = Scratch::new();
-        let certificate = certify(&scratch);
+        scratch.write("cert.pem", &identity.certificate);
+        scratch.write("key.pem", &identity.key);
         let mut command = namespace.command("turnserver");
         // Nothing of the machine: no configuration, database, log or process file but its own.
         command.args(["-n", "-v", "--no-cli", "--simple-log", "--log-file", "stdout"]).args(more);
@@ -73,13 +88,13 @@ impl Coturn {
             });
             awaited.is_empty()
         });
-        Self { daemon, _scratch: scratch, certificate }
+        Self { daemon, _scratch: scratch, identity }
     }
 
     /// Its certificate, which it signed itself, in PEM.
     #[must_use]
     pub fn certificate(&self) -> &str {
-        &self.certificate
+        &self.identity.certificate
     }
 
     /// What it has printed so far.
@@ -89,14 +104,24 @@ impl Coturn {
     }
 }
 
-/// A certificate for [`Coturn::NAME`], and its key.
-fn certify(scratch: &Scratch) -> String {
-    let made = rcgen::generate_simple_self_signed([Coturn::NAME.to_string()]).expect("a certificate");
-    let certificate = made.cert.pem();
-    std::fs::write(scratch.0.join("cert.pem"), &certificate).expect("a file in the scratch folder");
-    std::fs::write(scratch.0.join("key.pem"), made.signing_key.serialize_pem())
-        .expect("a file in the scratch folder");
-    certificate
+/// A certificate for [`Coturn::NAME`], and its key, in PEM.
+#[derive(Clone)]
+struct Identity {
+    certificate: String,
+    key: String,
+}
+
+impl Identity {
+    fn new() -> Self {
+        let made = rcgen::generate_simple_self_signed([Coturn::NAME.to_string()]).expect("a certificate");
+        Self { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity(..)")
+    }
 }
 
 /// A folder that is removed when dropped.
@@ -111,6 +136,10 @@ impl Scratch {
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir).expect("a scratch folder");
         Self(dir)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.join(name), text).expect("a file in the scratch folder");
     }
 }
 

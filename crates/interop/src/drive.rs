@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ginnel_core::{Epoch, Instant, Machine, Receive, Transmit};
-use ginnel_tokio::{App, Driver, driver};
+use ginnel_tokio::{App, Config, driver_with};
 
 use crate::Namespace;
 
@@ -18,16 +18,11 @@ pub struct Heard<M: Machine> {
     pub data: Vec<(M::Data, Vec<u8>)>,
 }
 
-/// Runs a machine until it is closed. `prepare` is called with its driver first, and may command it.
+/// Runs a machine until it is closed.
 ///
 /// # Panics
 /// If it is not closed within `limit`.
-pub fn drive<M>(
-    namespace: &Namespace,
-    limit: Duration,
-    machine: M,
-    prepare: impl FnOnce(&mut Driver<M>) + Send,
-) -> Heard<M>
+pub fn drive<M>(namespace: &Namespace, limit: Duration, config: Config, machine: M) -> Heard<M>
 where
     M: Machine + Send,
     M::Event: Send,
@@ -36,9 +31,8 @@ where
     namespace.enter(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a tokio runtime").block_on(async {
-            let mut driver = driver(Epoch::start(), machine);
+            let mut driver = driver_with(config, Epoch::start(), machine);
             let mut ears = Ears { events: Vec::new(), data: Vec::new() };
-            prepare(&mut driver);
             let ended = tokio::time::timeout(limit, driver.run(&mut ears)).await.is_ok();
             assert!(ended, "the machine is not closed after {limit:?}");
             let Ears { events, data } = ears;

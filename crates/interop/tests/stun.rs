@@ -7,21 +7,25 @@ use std::{
 };
 
 use ginnel_core::{
-    Epoch, FrameReader, Framing, HEADROOM, Handled, Packet, Path, Port, Receive, Request, Seed, Ticket,
-    Transport,
+    Alpn, Epoch, FrameReader, Framing, HEADROOM, Handled, Packet, Path, Port, Receive, Refused, Request,
+    Seed, Ticket, Transport,
 };
 use ginnel_interop::{
     Asker, Coturn, Daemon, Heard, Internet, Namespace, Program, Question, Said, drive, skip,
 };
 use ginnel_stun::{
     LongTermCredential, Message, Method,
-    attribute::{AttributeType, MappedAddress, RequestedTransport, XorMappedAddress},
+    attribute::{AttributeType, MappedAddress, RequestedTransport, XorMappedAddress, XorRelayedAddress},
     client::{self, AlternateRefusal, Client, ClientConfig, Event, FailureReason},
 };
+use ginnel_tokio::{ClientTls, Config};
 
 /// Long enough for a busy machine, and no test waits for it to pass.
 const LIMIT: Duration = Duration::from_secs(20);
 const COTURN: SocketAddr = SocketAddr::new(IpAddr::V4(Internet::SERVERS[0]), Coturn::PORT);
+
+/// What `user` and `pass` are good for.
+const CREDENTIALS: [&str; 5] = ["--lt-cred-mech", "--user", "user:pass", "--realm", "ginnel.test"];
 
 /// An Internet for coturn, unless this machine cannot have them.
 fn internet() -> Option<Internet> {
@@ -50,7 +54,7 @@ fn ask(
 ) -> Heard<Asker> {
     let bind = Request::Bind { ticket: Ticket(0), ip: server.ip(), port: Port::Any };
     let asker = Asker::new(client(config), bind, server, questions);
-    drive(namespace, LIMIT, asker, |_| ())
+    drive(namespace, LIMIT, Config::default(), asker)
 }
 
 fn client(config: ClientConfig) -> Client {
@@ -83,6 +87,68 @@ fn coturn_tells_a_client_its_address_over_udp() {
             assert_eq!(heard.machine.client().stats().retransmitted, 0, "{config:?}");
         }
     }
+}
+
+/// Asks over a stream of the driver's. Who is asked must have coturn's certificate, and be called `name`.
+fn ask_stream(
+    (internet, coturn): &(Internet, Coturn),
+    transport: Transport,
+    name: &str,
+    questions: Vec<Question>,
+) -> Heard<Asker> {
+    let port = if transport == Transport::Tls { Coturn::TLS_PORT } else { Coturn::PORT };
+    let server = SocketAddr::new(COTURN.ip(), port);
+    let connect = Request::Connect {
+        ticket: Ticket(0),
+        transport,
+        local: None,
+        remote: server,
+        framing: Framing::Stun,
+        host: Some(name.parse().unwrap()),
+        alpn: Some(Alpn::NAT_DISCOVERY),
+    };
+    let trusted = ClientTls::from_pem(coturn.certificate().as_bytes()).unwrap();
+    let asker = Asker::new(client(ClientConfig::default()), connect, server, questions);
+    drive(internet.servers(), LIMIT, Config::default().with_client_tls(trusted), asker)
+}
+
+#[test]
+fn coturn_tells_a_client_its_address_over_tcp_and_tls() {
+    let Some(stage) = stage(&["--no-auth"]) else { return };
+    for transport in [Transport::Tcp, Transport::Tls] {
+        let heard = ask_stream(&stage, transport, Coturn::NAME, vec![Question::Binding, Question::Binding]);
+        assert_eq!(mapped(&heard), [Ok(opened(&heard).local); 2], "{transport}");
+        assert_eq!(heard.machine.client().stats().sent, 2, "{transport}");
+    }
+    // The same certificate is not another server's.
+    let heard = ask_stream(&stage, Transport::Tls, "other.test", vec![Question::Binding]);
+    assert_eq!(heard.events[0], Said::Refused(Refused::Untrusted), "{heard:?}");
+}
+
+/// Over TLS it is known who says so: the client opens a stream to the other server, and is answered there.
+#[test]
+fn coturn_redirects_over_tls_and_the_client_follows() {
+    let other = SocketAddr::new(Internet::SERVERS[1].into(), Coturn::TLS_PORT);
+    let Some(internet) = internet() else { return };
+    let elsewhere = other.to_string();
+    let options = [&CREDENTIALS[..], &["--tls-alternate-server", &elsewhere]].concat();
+    let first = Coturn::start(internet.servers(), &[COTURN.ip()], &options);
+    let _second = Coturn::start_as(&first, internet.servers(), &[other.ip()], &CREDENTIALS);
+    let heard = ask_stream(&(internet, first), Transport::Tls, Coturn::NAME, vec![allocate()]);
+    let [(response, octets)] = &heard.data[..] else { panic!("no answer: {heard:?}") };
+    assert_eq!((response.error, response.authenticated), (None, true), "{response:?}");
+    let relayed = Message::parse(octets).unwrap().get().unwrap();
+    assert!(matches!(relayed, Some(XorRelayedAddress(at)) if at.ip() == other.ip()), "{relayed:?}");
+}
+
+/// Where nobody listens the kernel says so, and the client does not wait for its last retransmission.
+#[test]
+fn a_closed_port_fails_at_once() {
+    let Some(internet) = internet() else { return };
+    let heard = ask(internet.servers(), COTURN, ClientConfig::default(), vec![Question::Binding]);
+    let [Err(FailureReason::Unreachable(why))] = mapped(&heard)[..] else { panic!("{heard:?}") };
+    assert!(why.is_hard(), "{why}");
+    assert_eq!(heard.machine.client().stats().sent, 1);
 }
 
 /// Without a runtime: a blocking stream, the framing of the contract, and the machine.
@@ -124,8 +190,7 @@ fn blocking_tcp(server: SocketAddr) -> (SocketAddr, SocketAddr) {
 
 #[test]
 fn coturn_authenticates_a_client_by_its_long_term_credential() {
-    let options = ["--secure-stun", "--lt-cred-mech", "--user", "user:pass", "--realm", "ginnel.test"];
-    let Some((internet, _coturn)) = stage(&options) else { return };
+    let Some((internet, _coturn)) = stage(&[&CREDENTIALS[..], &["--secure-stun"]].concat()) else { return };
     let credential = |password| Question::with(LongTermCredential::new("user", password).unwrap());
     let ask = |questions| ask(internet.servers(), COTURN, ClientConfig::default(), questions);
 
@@ -170,9 +235,8 @@ fn coturn_answers_a_client_of_rfc_3489() {
 /// 10 lets it; but over UDP nothing shows that it is coturn who says so, and the client does not go.
 #[test]
 fn coturn_redirects_without_proof_and_the_client_stays() {
-    let alternate =
-        ["--lt-cred-mech", "--user", "user:pass", "--realm", "r", "--alternate-server", "203.0.113.9:3478"];
-    let Some((internet, _coturn)) = stage(&alternate) else { return };
+    let options = [&CREDENTIALS[..], &["--alternate-server", "203.0.113.9:3478"]].concat();
+    let Some((internet, _coturn)) = stage(&options) else { return };
     let heard = ask(internet.servers(), COTURN, ClientConfig::default(), vec![allocate()]);
     let unproven = FailureReason::Alternate(AlternateRefusal::Unauthenticated);
     assert_eq!(mapped(&heard), [Err(unproven)], "{heard:?}");
