@@ -52,7 +52,7 @@ fn peers() -> Result<(), Failure> {
     };
     let said = scratch().join("interop.txt");
     let _ = std::fs::remove_file(&said);
-    let outcome = Step::cargo("browsers", words).env("GINNEL_REPORT", &said).shown();
+    let outcome = Step::cargo("browsers, coturn", words).env("GINNEL_REPORT", &said).shown();
     // What was measured and what was skipped: runners swallow what a passing test says.
     for line in std::fs::read_to_string(&said).unwrap_or_default().lines() {
         eprintln!("    {line}");
