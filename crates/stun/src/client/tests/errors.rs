@@ -283,3 +283,29 @@ fn names_of_requests_are_not_used_twice() {
     let second = client.binding(ms(0), path()).unwrap();
     assert!(first != second && !client.cancel(first) && client.cancel(second));
 }
+
+#[test]
+fn rfc8489_6_3_unknown_optional_and_unexpected_attributes_are_ignored() {
+    struct Optional;
+    impl Attribute<'_> for Optional {
+        const TYPE: AttributeType = AttributeType(0xFEDC);
+        fn parse(_: &[u8], _: TransactionId) -> Result<Self, Malformed> {
+            Ok(Self)
+        }
+        fn encoded_len(&self) -> usize {
+            3
+        }
+        fn write(&self, out: &mut [u8], _: TransactionId) {
+            out.fill(7);
+        }
+    }
+    let mut client = client();
+    let id = ask(&mut client, path());
+    sent(&mut client, ms(0));
+    let answer = response(Class::Success, id, |open| {
+        let open = open.attribute(&Optional)?.attribute(&Username::new("unexpected").unwrap())?;
+        open.attribute(&XorMappedAddress(mapped())).map(MessageWriter::finish)
+    });
+    let _ = receive(&mut client, ms(1), path(), &answer);
+    assert!(matches!(client.poll_event(), Some(Event::Mapped { .. })));
+}
