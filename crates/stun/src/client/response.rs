@@ -135,6 +135,10 @@ impl Client {
             .find(|server| server.is_ipv4() == local.is_ipv4())
             .ok_or(AlternateRefusal::NoAddress)?;
         is_askable(server)?;
+        // Another port of ours is this host too, unless that is where the server was from the beginning.
+        if server.ip() == local.ip() && remote.ip() != local.ip() {
+            return Err(AlternateRefusal::Loopback);
+        }
         let asked = &transaction.history.asked;
         if server == remote || server == local || asked.contains(&server) {
             return Err(AlternateRefusal::Loop);
