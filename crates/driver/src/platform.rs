@@ -167,12 +167,37 @@ mod linux {
         }
     }
 
+    /// What the kernel has put into its own words; errors that did not come by ICMP are none of the network's.
     fn icmp(error: &sock_extended_err) -> Option<IcmpError> {
         let sock_extended_err { ee_origin, ee_type, ee_code, ee_info, .. } = *error;
         match ee_origin {
             SO_EE_ORIGIN_ICMP => Some(IcmpError::v4(ee_type, ee_code, ee_info)),
             SO_EE_ORIGIN_ICMP6 => Some(IcmpError::v6(ee_type, ee_code, ee_info)),
             _ => None,
+        }
+    }
+    #[cfg(test)]
+    mod tests {
+        use ginnel_core::IcmpError;
+
+        use super::*;
+
+        #[test]
+        fn type_code_and_mtu_are_those_of_icmp() {
+            let error = |ee_origin, ee_type, ee_code, ee_info| sock_extended_err {
+                ee_errno: 90, // EMSGSIZE
+                ee_origin,
+                ee_type,
+                ee_code,
+                ee_pad: 0,
+                ee_info,
+                ee_data: 0,
+            };
+            let too_big = icmp(&error(SO_EE_ORIGIN_ICMP, 3, 4, 1_400));
+            assert_eq!(too_big, Some(IcmpError::v4(3, 4, 1_400)));
+            assert_eq!(too_big.and_then(|error| error.mtu()), Some(1_400));
+            assert_eq!(icmp(&error(SO_EE_ORIGIN_ICMP6, 2, 0, 1_280)), Some(IcmpError::v6(2, 0, 1_280)));
+            assert_eq!(icmp(&error(1, 0, 0, 1_500)), None, "the interface's own limit (SO_EE_ORIGIN_LOCAL)");
         }
     }
 }

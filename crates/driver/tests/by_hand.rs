@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -26,15 +26,19 @@ struct Hand {
     full: Arc<AtomicBool>,
     /// How many errors the next reads give, before what has come.
     unreachable: Arc<AtomicU32>,
+    /// What is full is said to be ready, as some runtimes do after an error.
+    lies: Arc<AtomicBool>,
     /// Nothing will ever be ready again.
     over: Arc<AtomicBool>,
+    /// What timers were set to.
+    deadlines: Arc<Mutex<Vec<std::time::Instant>>>,
 }
 #[derive(Debug)]
 struct HandSocket<T>(T, Hand);
 #[derive(Debug)]
 struct HandListener(TcpListener, Hand);
 #[derive(Debug)]
-struct HandTimer;
+struct HandTimer(Hand);
 
 impl Runtime for Hand {
     type Socket = HandSocket<UdpSocket>;
@@ -51,7 +55,7 @@ impl Runtime for Hand {
         Ok(HandListener(listener, self.clone()))
     }
     fn timer(&self) -> HandTimer {
-        HandTimer
+        HandTimer(self.clone())
     }
 }
 impl<T> HandSocket<T> {
@@ -83,7 +87,8 @@ where
             cx.waker().wake_by_ref(); // look again at the next poll
             return Poll::Pending;
         }
-        if self.is_full(interest) { Poll::Pending } else { Poll::Ready(Ok(())) }
+        let waits = self.is_full(interest) && !self.1.lies.load(Ordering::Relaxed);
+        if waits { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
     fn try_io<O>(&self, interest: Interest, mut io: impl FnMut() -> io::Result<O>) -> io::Result<O> {
         let refused = |left: u32| left.checked_sub(1);
@@ -99,7 +104,9 @@ where
     }
 }
 impl Timer for HandTimer {
-    fn reset(&mut self, _: std::time::Instant) {}
+    fn reset(&mut self, deadline: std::time::Instant) {
+        self.0.deadlines.lock().unwrap().push(deadline);
+    }
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
     }
@@ -171,6 +178,24 @@ fn what_the_system_has_no_room_for_waits_and_comes_in_order() {
     let (user, pings): (Vec<_>, Vec<_>) = came.iter().copied().partition(|number| *number == 1_000);
     assert_eq!((user.len(), pings), (1, (0..COUNT).collect()));
     assert_eq!((driver.stats().sent, driver.stats().dropped), (u64::from(COUNT) + 1, 1));
+}
+
+#[test]
+fn a_runtime_that_always_says_ready_is_asked_again_in_time_and_not_at_once() {
+    let hand = Hand::default();
+    let receiver = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    receiver.set_nonblocking(true).unwrap();
+    let (mut driver, mut app) = (ping(&hand, receiver.local_addr().unwrap()), Seen::default());
+    hand.full.store(true, Ordering::Relaxed);
+    hand.lies.store(true, Ordering::Relaxed);
+    driver.with(|ping, now| ping.ping(now, 3));
+    let before = driver.stats().sends;
+    assert!(poll(&mut driver, &mut app).is_pending(), "it does not spin");
+    assert!(driver.stats().sends - before <= 4, "{:?}", driver.stats());
+    assert_eq!(hand.deadlines.lock().unwrap().len(), 1, "and comes back");
+    hand.full.store(false, Ordering::Relaxed);
+    assert!(poll(&mut driver, &mut app).is_pending());
+    assert_eq!(numbers(&receiver), [0, 1, 2]);
 }
 
 #[test]

@@ -21,6 +21,8 @@ use crate::{Interest, Socket};
 
 /// What `rustls` may hold that the system has not taken: one write of a full window of records.
 const UNSENT: usize = 64 << 10;
+/// So often one look at a stream reads records.
+const READS: usize = 8;
 
 /// Whom a stream is trusted to lead to.
 ///
@@ -256,7 +258,8 @@ impl Session {
 
     /// Reads what was said inside, without waiting. 0 is the end.
     pub(crate) fn read(&mut self, io: &impl Socket, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
+        // Records may hold nothing, as many as the peer likes: others have their turn meanwhile.
+        for _ in 0..READS {
             match self.connection.reader().read(buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // An end without a goodbye: what has come was whole messages, so nothing is taken for more than it is.
@@ -267,6 +270,7 @@ impl Session {
                 return Ok(0);
             }
         }
+        Err(io::ErrorKind::Interrupted.into())
     }
 
     fn read_records(&mut self, io: &impl Socket) -> io::Result<usize> {
