@@ -1,3 +1,5 @@
+//! RFC 8489 sections 6.2.1 and 6.2.2: when requests are sent again, and when they are given up.
+
 use alloc::{vec, vec::Vec};
 use core::time::Duration;
 

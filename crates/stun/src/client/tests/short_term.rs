@@ -1,3 +1,5 @@
+//! RFC 8489 section 9.1, from the client's side.
+
 use alloc::vec::Vec;
 use core::time::Duration;
 
