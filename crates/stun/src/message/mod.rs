@@ -72,7 +72,8 @@ impl<'a> Message<'a> {
     }
     /// As [`Message::parse`], but takes messages of RFC 3489 too: those without the magic cookie, whose
     /// [`TransactionId::is_rfc3489`] is true. Only for datagrams on a port that STUN has to itself (RFC 5389 section
-    /// 12.2), and never over DTLS (RFC 8489 section 11): half of all noise might be such a message.
+    /// 12.2), and never over DTLS (RFC 8489 section 11): little
+    /// tells such a message from those of other protocols.
     ///
     /// Answer a Binding request of RFC 3489 with MAPPED-ADDRESS in place of XOR-MAPPED-ADDRESS, and with its own
     /// transaction ID:
