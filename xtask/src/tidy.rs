@@ -3,7 +3,9 @@
 //! Size: a file of more than [`MOST_LINES`] lines, or a function of more than [`MOST_BODY`], stays only with its reason
 //! beside it, on a line that holds `tidy:`. Bans: clocks, randomness, threads and unsafe code in protocol crates; stubs
 //! and sleeping threads anywhere. Headers: each source file opens by saying what it is, but for a `tests.rs`, whose name
-//! does. Fuzzing: targets, their manifest and their corpora match.
+//! does. Fuzzing: targets, their manifest and their corpora match. Compliance: the tests that its pages name exist.
+
+mod compliance;
 
 use std::{
     collections::BTreeSet,
@@ -52,6 +54,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         check(&shown, &text, &mut wrong);
     }
     fuzz_targets(&mut wrong);
+    compliance::check(&mut wrong);
     report("tidy", &wrong)
 }
 

@@ -60,6 +60,12 @@ pub fn live_octets() -> i64 {
     LIVE.get()
 }
 
+/// How often this thread has allocated since it began.
+#[must_use]
+pub fn allocations_of_this_thread() -> u64 {
+    COUNT.get()
+}
+
 /// How often all threads have allocated since the program began.
 #[must_use]
 pub fn allocations_of_all_threads() -> u64 {

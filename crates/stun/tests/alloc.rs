@@ -1,14 +1,15 @@
 //! Parsing, verifying, building and answering allocate nothing.
 
-use std::hint::black_box;
+use std::{hint::black_box, time::Duration};
 
 use ginnel_alloc_counter::{Counting, allocations};
 use ginnel_core::{Buffer, Handled, Instant, Packet, Path, Receive, Seed};
 use ginnel_stun::{
-    BindingServer, Class, Fingerprint, Integrity, IntegrityKey, Message, MessageWriter, Method, ServerConfig,
-    TransactionId,
-    attribute::{AttributeType, IceControlling, Priority, UseCandidate, Username},
-    client::{Client, ClientConfig},
+    BindingServer, Class, Fingerprint, Integrity, IntegrityAlgorithm, IntegrityKey, LongTermCredential,
+    Message, MessageWriter, Method, ServerConfig, TransactionId,
+    attribute::{AttributeType, ErrorCode, IceControlling, Priority, UseCandidate, Username},
+    auth::{AnnouncedAlgorithms, AuthConfig, User},
+    client::{Client, ClientConfig, Event, Request},
 };
 
 #[global_allocator]
@@ -100,4 +101,97 @@ fn a_client_allocates_when_a_transaction_starts_and_not_for_what_strangers_send(
     });
     assert_eq!(allocated, 0);
     assert_eq!(client.stats().unknown_transaction, 1);
+}
+
+/// Requests sent again, answers taken, and what the user hears of them, once as many were outstanding before and the server
+/// is known: what is needed is made when a request starts.
+#[test]
+fn retransmissions_and_answers_allocate_nothing() {
+    let config = ServerConfig::default().with_rate_limit(None);
+    let mut server = BindingServer::new(config, Seed::new([7; 32]));
+    let mut client = Client::new(ClientConfig::default(), Seed::new([8; 32]));
+    let mut buffer: Buffer = [0; _];
+    let mut now = Instant::EPOCH;
+    let mut allocated = u64::MAX;
+    for _ in 0..2 {
+        for _ in 0..8 {
+            client.binding(now, path()).expect("room for eight");
+        }
+        while client.poll_transmit(now, &mut Packet::empty(&mut buffer)).is_some() {}
+        let (count, (sent, mapped)) = allocations(|| {
+            let sent = (0..4).map(|_| sent_again(&mut client, &mut now, &mut buffer)).sum::<usize>();
+            (sent, answered(&mut client, &mut server, &mut now, &mut buffer))
+        });
+        assert_eq!((sent, mapped, client.in_progress()), (32, 8, 0));
+        allocated = count;
+    }
+    assert_eq!(allocated, 0);
+}
+/// How many requests leave at the next wake-up, to be lost.
+fn sent_again(client: &mut Client, now: &mut Instant, buffer: &mut Buffer) -> usize {
+    *now = client.poll_timeout().expect("they are outstanding").at;
+    client.handle_timeout(*now);
+    std::iter::from_fn(|| client.poll_transmit(*now, &mut Packet::empty(buffer))).count()
+}
+/// How many are answered at the next wake-up.
+fn answered(
+    client: &mut Client,
+    server: &mut BindingServer,
+    now: &mut Instant,
+    buffer: &mut Buffer,
+) -> usize {
+    *now = client.poll_timeout().expect("they are outstanding").at;
+    client.handle_timeout(*now);
+    let (mut packet, mut mapped) = (Packet::empty(buffer), 0);
+    while client.poll_transmit(*now, &mut packet).is_some() {
+        let mut there = Receive::new(path().reversed(), packet);
+        assert!(matches!(server.handle_input(*now, &mut there), Handled::Send(_)));
+        let mut back = Receive::new(path(), there.packet);
+        assert_eq!(client.handle_input(*now, &mut back), Handled::Consumed);
+        mapped += usize::from(matches!(client.poll_event(), Some(Event::Mapped { .. })));
+        packet = back.packet;
+    }
+    mapped
+}
+
+/// What a server with credentials answers: 401, 438 and success, under both integrities.
+#[test]
+fn authenticated_answers_allocate_nothing() {
+    for (announced, algorithm) in [
+        (AnnouncedAlgorithms::None, IntegrityAlgorithm::Sha1),
+        (AnnouncedAlgorithms::Sha256, IntegrityAlgorithm::Sha256),
+    ] {
+        let auth = AuthConfig::long_term("realm").expect("legal").with_algorithms(announced);
+        let config = ServerConfig::default().with_credentials(Some(auth));
+        let mut server = BindingServer::new(config, Seed::new([1; 32]));
+        server.add_user(User::long_term("user", "realm", "pass").expect("ASCII")).expect("room");
+        let mut client = Client::new(ClientConfig::default(), Seed::new([2; 32]));
+        let credential = LongTermCredential::new("user", "pass").expect("ASCII");
+        let request = Request::new(Method::BINDING).with_credential(credential);
+        client.request(Instant::EPOCH, path(), request, |open| Ok(open)).expect("room for one");
+        let mut buffer: Buffer = [0; _];
+        let mut packet = Packet::empty(&mut buffer);
+        let mut authenticated = Vec::new();
+        while client.poll_transmit(Instant::EPOCH, &mut packet).is_some() {
+            authenticated = packet.bytes().to_vec();
+            let mut there = Receive::new(path().reversed(), packet);
+            let (allocated, handled) = allocations(|| server.handle_input(Instant::EPOCH, &mut there));
+            assert!(matches!(handled, Handled::Send(_)));
+            assert_eq!(allocated, 0, "{announced:?}");
+            let mut back = Receive::new(path(), there.packet);
+            let _ = client.handle_input(Instant::EPOCH, &mut back);
+            packet = back.packet;
+        }
+        let message = Message::parse(packet.bytes()).expect("the answer");
+        assert_eq!((message.class(), message.integrity_algorithm()), (Class::Success, Some(algorithm)));
+        let later = Instant::EPOCH + Duration::from_secs(100_000);
+        packet.write(&authenticated).expect("room");
+        let mut there = Receive::new(path().reversed(), packet);
+        let (allocated, _) = allocations(|| server.handle_input(later, &mut there));
+        assert_eq!(allocated, 0, "438, {announced:?}");
+        let message = Message::parse(there.packet.bytes()).expect("a refusal");
+        assert_eq!(message.get::<ErrorCode<'_>>().expect("legal").expect("there").code(), 438);
+        let stats = server.auth_stats();
+        assert_eq!((stats.unauthenticated, stats.stale), (1, 1), "{stats:?}");
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     let options = Options { quick: args.contains(&"--quick"), peers: args.contains(&"--peers") };
     heading("benchmarks");
     let folder = measure(options)?;
-    let groups = results::read(&folder)?;
+    let groups = results::read(&folder, &count(options)?)?;
     print!("{}", page::text(&groups));
     if !options.peers {
         eprintln!("\n  docs/BENCHMARKS.md is left as it is: it compares, so --peers writes it");
@@ -40,22 +40,35 @@ pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The benchmarks that criterion times.
+const TIMED: [&str; 4] = ["--bench", "stun", "--bench", "srtp"];
+
+/// What cargo is told of the benchmarks of one kind.
+fn words<'a>(options: Options, benches: &[&'a str]) -> Vec<&'a str> {
+    let features: &[&str] = if options.peers { &["--features", "peers"] } else { &[] };
+    [&["bench", "--package", "ginnel-benches"], benches, features].concat()
+}
+
 /// Runs them and returns the folder of their results: a fresh one, so that nothing of an earlier run is shown.
 fn measure(options: Options) -> Result<PathBuf, Failure> {
     let folder = scratch().join("criterion");
     if folder.exists() {
         std::fs::remove_dir_all(&folder).map_err(|e| format!("cannot empty {}: {e}", folder.display()))?;
     }
-    let features: &[&str] = if options.peers { &["--features", "peers"] } else { &[] };
-    // `--bench *`: not the library, whose test runner does not know the options below.
-    let words = [&["bench", "--package", "ginnel-benches", "--bench", "*"], features].concat();
-    Step::cargo("build", &[&words[..], &["--no-run", "--quiet"]].concat()).run()?;
+    let words = words(options, &TIMED);
+    Step::cargo("build", &[&words[..], &["--bench", "allocations", "--no-run", "--quiet"]].concat()).run()?;
     let times: &[&str] = if options.quick {
-        &["--warm-up-time", "0.2", "--measurement-time", "0.6", "--sample-size", "20"]
+        &["--warm-up-time", "0.1", "--measurement-time", "0.4", "--sample-size", "20"]
     } else {
         &["--warm-up-time", "1", "--measurement-time", "4"]
     };
     let words = [&words[..], &["--quiet", "--", "--noplot", "--quiet"], times].concat();
     Step::cargo("measure", &words).env("CRITERION_HOME", &folder).run()?;
     Ok(folder)
+}
+
+/// Runs the same work under an allocator that counts, and returns what it printed.
+fn count(options: Options) -> Result<String, Failure> {
+    let words = words(options, &["--bench", "allocations"]);
+    Step::cargo("count allocations", &[&words[..], &["--quiet"]].concat()).run()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::results::{Group, Who};
+use super::results::{Group, Row, Who};
 use crate::step::output_of;
 
 /// The picture's name, beside the page.
@@ -12,14 +12,23 @@ pub(super) const PICTURE: &str = "benchmarks.svg";
 pub(super) fn text(groups: &[Group]) -> String {
     let mut out = String::new();
     for group in groups {
-        let _ = writeln!(out, "\n{:<54}{:>10}   ginnel takes", group.name, "ns");
+        let _ = writeln!(out, "\n{:<58}{:>10}   ginnel takes   allocations", group.name, "ns");
         for row in &group.rows {
-            let ratio = row.ratio.map(|ratio| format!("{ratio:>12.2} x")).unwrap_or_default();
-            let line = format!("  {:<52}{:>10.1}   {ratio}", row.name, row.ns);
+            let ratio = row.ratio.map(|ratio| format!("{ratio:.2} x")).unwrap_or_default();
+            let line = format!("  {:<56}{:>10.1} {ratio:>14} {:>13}", row.name, row.ns, allocations(row));
             let _ = writeln!(out, "{}", line.trim_end());
         }
     }
     out
+}
+
+/// Whole numbers as such: fractions are buffers that grow now and then.
+fn allocations(row: &Row) -> String {
+    match row.allocations {
+        None => String::new(),
+        Some(count) if count < 0.05 => "0".to_string(),
+        Some(count) => format!("{count:.1}").trim_end_matches(".0").to_string(),
+    }
 }
 
 /// The page.
@@ -28,7 +37,9 @@ pub(super) fn markdown(groups: &[Group], quick: bool) -> String {
         "# Benchmarks\n\nWritten by `cargo xtask bench --peers`; the benchmarks are in `benches/`. Times are medians in \
          nanoseconds, one thread. They are a hint: **what counts are the ratios**, measured in one run. *ginnel takes* is \
          our time divided by the other's: 0.50 means that ours takes half as long. A *floor* is the least that any \
-         implementation must do, the cryptography alone. What a rival leaves out is said beside its name.\n\n",
+         implementation must do, the cryptography alone. What a rival leaves out is said beside its name. \
+         Allocations are counted by an allocator that counts, in a pass of its own, and belong to one piece of work once all \
+         is warm.\n\n",
     );
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let _ = writeln!(out, "- Processor: {} ({cores} cores)", processor());
@@ -40,11 +51,15 @@ pub(super) fn markdown(groups: &[Group], quick: bool) -> String {
     }
     let _ = writeln!(out, "\n![Our time divided by that of floors and rivals]({PICTURE})");
     for group in groups {
-        let _ = writeln!(out, "\n## {}\n\n| | ns | ginnel takes |\n|---|---:|---:|", group.name);
+        let _ = writeln!(
+            out,
+            "\n## {}\n\n| | ns | ginnel takes | allocations |\n|---|---:|---:|---:|",
+            group.name
+        );
         for row in &group.rows {
             let ratio = row.ratio.map(|ratio| format!("{ratio:.2} x")).unwrap_or_default();
             let name = if row.who == Who::Ours { "**ginnel**" } else { &row.name };
-            let _ = writeln!(out, "| {name} | {:.1} | {ratio} |", row.ns);
+            let _ = writeln!(out, "| {name} | {:.1} | {ratio} | {} |", row.ns, allocations(row));
         }
     }
     out

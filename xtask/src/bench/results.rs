@@ -24,6 +24,8 @@ pub(super) struct Row {
     pub(super) ns: f64,
     /// Ours divided by this: below one, ours is the faster. `None` for ours itself.
     pub(super) ratio: Option<f64>,
+    /// Allocations of one piece of work, where they were counted.
+    pub(super) allocations: Option<f64>,
 }
 
 /// Told by the names that the benchmarks give: `ginnel`, `floor: ...`, or a rival's.
@@ -34,16 +36,17 @@ pub(super) enum Who {
     Rival,
 }
 
-/// All measurements under `folder`.
-pub(super) fn read(folder: &Path) -> Result<Vec<Group>, Failure> {
+/// All measurements under `folder`, and what the pass that counts allocations printed.
+pub(super) fn read(folder: &Path, allocations: &str) -> Result<Vec<Group>, Failure> {
     let mut groups: Vec<Group> = Vec::new();
     visit(folder, &mut groups)?;
     for group in &mut groups {
         group.rows.sort_by(|a, b| a.who.cmp(&b.who).then(a.ns.total_cmp(&b.ns)));
         let ours = group.rows.first().filter(|row| row.who == Who::Ours).map(|row| row.ns);
         let ours = ours.ok_or_else(|| format!("'{}' has no measurement of ours", group.name))?;
-        for row in group.rows.iter_mut().filter(|row| row.who != Who::Ours) {
-            row.ratio = Some(ours / row.ns);
+        for row in &mut group.rows {
+            row.ratio = (row.who != Who::Ours).then_some(ours / row.ns);
+            row.allocations = counted(allocations, &group.name, &row.name);
         }
     }
     groups.sort_by(|a, b| a.name.cmp(&b.name));
@@ -51,6 +54,15 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Group>, Failure> {
         return Err(format!("the benchmarks left nothing in {}", folder.display()));
     }
     Ok(groups)
+}
+
+/// A line of that pass: group, contender and count, with tabs between them.
+fn counted(allocations: &str, group: &str, name: &str) -> Option<f64> {
+    allocations.lines().find_map(|line| {
+        let mut cells = line.split('\t');
+        let named = cells.next()? == group && cells.next()? == name;
+        named.then(|| cells.next()?.parse().ok())?
+    })
 }
 
 fn visit(folder: &Path, groups: &mut Vec<Group>) -> Result<(), Failure> {
@@ -76,7 +88,7 @@ fn add(folder: &Path, groups: &mut Vec<Group>) -> Result<(), Failure> {
         floor if floor.starts_with("floor") => Who::Floor,
         _ => Who::Rival,
     };
-    let row = Row { who, name, ns, ratio: None };
+    let row = Row { who, name, ns, ratio: None, allocations: None };
     match groups.iter_mut().find(|known| known.name == group) {
         Some(known) => known.rows.push(row),
         None => groups.push(Group { name: group, rows: vec![row] }),
@@ -107,10 +119,19 @@ mod tests {
             std::fs::write(at.join("benchmark.json"), names.to_string()).unwrap();
             std::fs::write(at.join("estimates.json"), estimates.to_string()).unwrap();
         }
-        let groups = read(&folder).unwrap();
-        let rows: Vec<_> = groups[0].rows.iter().map(|row| (row.name.as_str(), row.ratio)).collect();
-        assert_eq!(rows, [("ginnel", None), ("floor: a hash", Some(2.0)), ("rival 2.0", Some(0.5))]);
+        let printed = "stun/y\tginnel\t7\nstun/x\tginnel\t0\nstun/x\trival 2.0\t1.5\n";
+        let groups = read(&folder, printed).unwrap();
+        let rows: Vec<_> =
+            groups[0].rows.iter().map(|row| (row.name.as_str(), row.ratio, row.allocations)).collect();
+        assert_eq!(
+            rows,
+            [
+                ("ginnel", None, Some(0.0)),
+                ("floor: a hash", Some(2.0), None),
+                ("rival 2.0", Some(0.5), Some(1.5))
+            ]
+        );
         std::fs::remove_dir_all(folder.join("stun_x/c")).unwrap();
-        assert!(read(&folder).is_err(), "without ours there is nothing to compare");
+        assert!(read(&folder, printed).is_err(), "without ours there is nothing to compare");
     }
 }
