@@ -39,6 +39,9 @@ pub use message::{
     RawAttribute, TransactionId, TransactionIdError,
 };
 #[cfg(feature = "alloc")]
+#[doc(hidden)]
+pub use server::fuzz as server_fuzz;
+#[cfg(feature = "alloc")]
 pub use server::{
     BindingServer, Discovery, DiscoveryAddresses, DiscoveryAddressesError, FingerprintPolicy, ServerConfig,
     ServerEvent, ServerStats,

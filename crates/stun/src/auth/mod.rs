@@ -3,6 +3,7 @@
 //! [`Authenticator`] is the whole of it, for a server of any method. Its parts stand alone too: [`SecurityFeatures`] (which
 //! clients read), [`Nonces`], [`RateLimiter`] and [`Users`].
 
+pub(crate) mod ask;
 mod authenticator;
 mod config;
 mod features;
@@ -19,3 +20,6 @@ pub use nonce::{MadeNonce, NonceKey, Nonces};
 pub use rate::{RateLimit, RateLimiter};
 pub use user::{TooManyUsers, User, Users};
 pub use verdict::{AuthEvent, AuthStats, Authenticated, Refusal, Verdict, Who};
+
+#[cfg(test)]
+mod tests;

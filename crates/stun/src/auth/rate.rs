@@ -17,6 +17,7 @@ use alloc::{boxed::Box, vec};
 use core::{hash::Hasher, net::IpAddr, time::Duration};
 
 use ginnel_core::{Instant, Seed};
+use zeroize::Zeroizing;
 
 /// How often sources are dealt out to the buckets anew.
 const RESHUFFLED_EVERY: Duration = Duration::from_secs(60);
@@ -81,7 +82,7 @@ pub struct RateLimiter {
     token: u64,
     /// Nanoseconds that all of them take.
     capacity: u64,
-    key: (u64, u64),
+    key: Zeroizing<[u64; 2]>,
 }
 impl RateLimiter {
     /// A table whose buckets are all full.
@@ -93,7 +94,7 @@ impl RateLimiter {
             full_at: vec![0; limit.buckets.max(1)].into_boxed_slice(),
             token,
             capacity: token.saturating_mul(u64::from(limit.burst.max(1))).min(u64::MAX / 4),
-            key: (rng.next_u64(), rng.next_u64()),
+            key: Zeroizing::new([rng.next_u64(), rng.next_u64()]),
         }
     }
     /// Whether `source` may have one more answer now; if so, it is counted.
@@ -121,7 +122,7 @@ impl RateLimiter {
             // The low half is the host's own to choose. No address of ::/64 is anybody's, so none is taken for an IPv4.
             IpAddr::V6(ip) => (u128::from(ip) >> 64) as u64,
         };
-        let mut hasher = core::hash::SipHasher::new_with_keys(self.key.0, self.key.1);
+        let mut hasher = core::hash::SipHasher::new_with_keys(self.key[0], self.key[1]);
         hasher.write_u64(network);
         hasher.write_u64(now.since_epoch().as_secs() / RESHUFFLED_EVERY.as_secs());
         // The high word of a product spreads the hash over any number of buckets.

@@ -100,12 +100,12 @@ impl DiscoveryAddresses {
     pub fn changed(&self, local: SocketAddr, ip: bool, port: bool) -> Option<SocketAddr> {
         let all = self.all();
         let at = all.iter().position(|&it| it == local)?;
-        all.get(at ^ usize::from(ip) << 1 ^ usize::from(port)).copied()
+        all.get(at ^ (usize::from(ip) << 1) ^ usize::from(port)).copied()
     }
 }
 
-/// How a [`BindingServer`](super::BindingServer) answers. By default: everybody, over 50 times a second for each source
-/// nobody, as RFC 8489 section 12 has a server on the public Internet do.
+/// How a [`BindingServer`](super::BindingServer) answers. By default everybody, without credentials, as RFC 8489 section 12
+/// has a server on the public Internet do; and each source up to 50 times a second.
 ///
 /// ```
 /// use ginnel_stun::{Discovery, DiscoveryAddresses, ServerConfig, auth::{AuthConfig, RateLimit}};

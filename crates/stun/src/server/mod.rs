@@ -16,6 +16,7 @@
 //! Left out on purpose: ALTERNATE-SERVER, which RFC 8489 section 12 advises a Binding server against; SOFTWARE.
 
 mod config;
+pub mod fuzz;
 mod request;
 
 use core::net::SocketAddr;

@@ -1,3 +1,10 @@
+//! The Binding server, by what it answers. Timelines of credentials and of RFC 5780 have files of their own.
+
+mod credentials;
+mod discovery;
+mod limits;
+mod rfc3489;
+
 use alloc::vec::Vec;
 
 use ginnel_core::{ANSWER, Buffer, HEADROOM, Handled, Instant, Packet, Path, Receive, Seed, Transport};
