@@ -1,22 +1,27 @@
-//! The examples as a newcomer meets them: programs that are run. Cargo builds them with the tests.
+//! The examples as a newcomer meets them: programs that are run.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream, UdpSocket},
-    path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
 use ginnel_stun::{Message, attribute::XorMappedAddress};
 
 fn example(name: &str) -> Command {
-    // target/debug/deps/examples-0123 is this test.
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.extend(["examples", name]);
-    let path: PathBuf = path.with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(path.is_file(), "{}: cargo build --package ginnel-stun --examples", path.display());
+    // This test is target/debug/deps/examples-0123, or the like of another profile.
+    let this = std::env::current_exe().unwrap();
+    let profile = this.ancestors().nth(2).unwrap();
+    let path = profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    if !path.is_file() {
+        // Cargo builds examples with the tests, but not where it is told to run this one alone.
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--package", "ginnel-stun", "--examples"]);
+        if !profile.ends_with("debug") {
+            cargo.arg("--profile").arg(profile.file_name().unwrap());
+        }
+        assert!(cargo.status().unwrap().success() && path.is_file(), "{} cannot be built", path.display());
+    }
     Command::new(path)
 }
 
