@@ -1,24 +1,4 @@
-//! A global allocator that counts, for tests that show what a hot path allocates. Unpublished: nothing but tests and
-//! benchmarks uses it.
-//!
-//! ```
-//! use ginnel_alloc_counter::{Counting, allocations};
-//!
-//! #[global_allocator]
-//! static ALLOCATOR: Counting = Counting;
-//!
-//! fn main() {
-//!     let (count, text) = allocations(|| "one".to_string());
-//!     assert_eq!((count, text.as_str()), (1, "one"));
-//! }
-//! ```
-//!
-//! A program that does not install it counts nothing, and would see zero everywhere: each test file that installs it shows
-//! once that something is counted, or calls [`assert_installed`].
-//!
-//! It is the one crate of the workspace with unsafe code of its own: an allocator is an unsafe trait, and every call goes to
-//! the system's allocator as it came.
-
+#![doc = include_str!("../README.md")]
 #![allow(unsafe_code, reason = "a global allocator is an unsafe trait to implement; this one only counts")]
 
 use std::{
