@@ -189,11 +189,13 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             }
             let received = self.receive(app, &mut budget);
             let fired = self.poll_timer(cx);
+            // What is waited for wakes the loop; what it has put off itself does not.
+            let again = self.wire.ready.take_again();
             if budget == 0 || !rested {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            if !(received || fired || unblocked) {
+            if !(received || fired || unblocked || again) {
                 return Poll::Pending;
             }
         }
@@ -221,12 +223,15 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         false
     }
 
-    /// Tells the machine what has become of its sockets.
-    fn pass_on(&mut self, now: Instant) {
+    /// Tells the machine what has become of its sockets. Returns how much that was.
+    fn pass_on(&mut self, now: Instant) -> usize {
+        let mut count = 0;
         while let Some(notice) = self.wire.notices.pop_front() {
             self.machine.handle_notice(now, notice);
             self.settle(now);
+            count += 1;
         }
+        count
     }
 
     fn tell<A: App<M>>(&mut self, now: Instant, app: &mut A) {
@@ -243,21 +248,30 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 break;
             }
             let Some(number) = self.wire.ready.pop() else { break };
-            match self.wire.look(number, &mut self.arena) {
-                Look::Nothing | Look::Gone => continue,
-                Look::Again(cost) => *budget = budget.saturating_sub(cost),
-                Look::Messages(local, count) => self.receive_batch(local, count, app, budget),
-                Look::Octets => {
-                    if !self.receive_octets(number, app, budget) {
-                        self.pass_on(self.epoch.now());
-                        continue;
-                    }
+            let more = match self.wire.look(number, &mut self.arena) {
+                Look::Nothing | Look::Gone => {
+                    *budget = budget.saturating_sub(1);
+                    false
                 }
+                Look::Again(cost) => {
+                    *budget = budget.saturating_sub(cost);
+                    true
+                }
+                Look::Messages(local, count) => {
+                    // ICMP that was read with them answers what was asked before.
+                    *budget = budget.saturating_sub(self.pass_on(self.epoch.now()));
+                    self.receive_batch(local, count, app, budget);
+                    true
+                }
+                Look::Octets => self.receive_octets(number, app, budget),
+            };
+            // What the machine makes of a notice is something to attend to, even where nothing more is to be received.
+            any |= self.pass_on(self.epoch.now()) > 0;
+            if more {
+                // It may have more, and waits for its next turn behind the others.
+                self.wire.ready.push(number);
+                any = true;
             }
-            self.pass_on(self.epoch.now());
-            // It may have more, and waits for its next turn behind the others.
-            self.wire.ready.push(number);
-            any = true;
         }
         any
     }

@@ -16,6 +16,8 @@ struct Queue {
     numbers: VecDeque<usize>,
     /// By number: whether it is among `numbers`.
     queued: Vec<bool>,
+    /// Whether the loop has put something there itself, which wakes nobody.
+    again: bool,
     task: Option<Waker>,
 }
 
@@ -42,6 +44,18 @@ impl Ready {
         if !std::mem::replace(&mut queue.queued[number], true) {
             queue.numbers.push_back(number);
         }
+    }
+
+    /// The loop itself wants to look at this number once more, before it waits for anybody to wake it.
+    pub(crate) fn again(&self, number: usize) {
+        self.push(number);
+        self.lock().again = true;
+    }
+
+    /// Whether it wanted that since the last time it was asked. What wakers have put there does not count: they wake the
+    /// task, and some do so at once to make it pause.
+    pub(crate) fn take_again(&self) -> bool {
+        std::mem::take(&mut self.lock().again)
     }
 
     pub(crate) fn pop(&self) -> Option<usize> {
@@ -99,6 +113,9 @@ mod tests {
         assert_eq!((ready.len(), *count.0.lock().unwrap()), (2, 2));
         assert_eq!([ready.pop(), ready.pop(), ready.pop()], [Some(3), Some(1), None]);
         third.wake();
-        assert_eq!(ready.pop(), Some(3));
+        assert_eq!((ready.pop(), ready.take_again()), (Some(3), false));
+        ready.again(3);
+        assert_eq!([ready.take_again(), ready.take_again()], [true, false]);
+        assert_eq!((ready.pop(), *count.0.lock().unwrap()), (Some(3), 3), "nobody is woken");
     }
 }

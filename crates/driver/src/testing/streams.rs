@@ -7,16 +7,17 @@ use std::{
 };
 
 use ginnel_core::{
-    Epoch, Framing, IcmpError, Notice, Path, Port, Refused, Request, Ticket, Transmit, Transport,
+    Epoch, Framing, IcmpError, Instant, Notice, Path, Port, Receive, Refused, Request, Ticket, Transmit,
+    Transport,
 };
 use socket2::SockRef;
 
 use super::{
-    LOCALHOST,
+    LOCALHOST, PATIENCE,
     node::{CONNECT, LISTEN, Log, Node, connect, listen},
     patiently, race, turns,
 };
-use crate::{Config, Driver, Limits, Runtime};
+use crate::{App, Config, Driver, Limits, Runtime};
 
 /// Makes one test of each function below, for a runtime and the function that runs a future on it.
 #[macro_export]
@@ -24,6 +25,10 @@ macro_rules! stream_tests {
     ($runtime:expr, $block_on:expr) => {
         $crate::loop_tests!(@ $runtime, $block_on;
             streams_carry_messages_both_ways
+            a_loop_that_nobody_wakes_misses_nothing
+            a_stream_that_is_lost_can_be_opened_again_at_once
+            one_who_comes_again_from_where_he_was_is_another
+            errors_without_end_starve_no_datagram
             sec_40_messages_are_cut_alike_wherever_segments_break
             sec_40_an_accepted_stream_may_not_be_idle_for_long
             sec_41_one_stream_more_than_the_limit_is_reset
@@ -86,6 +91,12 @@ fn raw(to: SocketAddr) -> TcpStream {
     stream.set_nonblocking(true).expect("a socket");
     stream.set_nodelay(true).expect("a socket");
     stream
+}
+
+/// The other end of a stream, in a thread, so that nothing but the stream wakes this side.
+#[allow(clippy::disallowed_methods, reason = "no machine runs in it")]
+fn beside<T: Send + 'static>(peer: impl FnOnce() -> T + Send + 'static) -> std::thread::JoinHandle<T> {
+    std::thread::spawn(peer)
 }
 
 /// Reads what there is; whether the stream has ended.
@@ -172,6 +183,126 @@ pub async fn streams_carry_messages_both_ways<R: Runtime + Clone>(runtime: R) {
         let _ = both[1].0.send(b"late", |_, _, _| Ok::<_, ()>(Transmit::to(path)));
         assert_eq!(both[1].0.stats().not_open, 1);
     }
+}
+
+/// Closes its machine when a stream is lost for the last time, and opens another before.
+struct Until {
+    lost: usize,
+    again: Option<Request>,
+}
+
+impl App<Node> for Until {
+    fn event(&mut self, now: Instant, node: &mut Node, notice: Notice) {
+        match (notice, self.again) {
+            (Notice::Lost { .. }, _) if self.lost == 1 => node.close(now),
+            (Notice::Lost { .. }, again) => {
+                self.lost -= 1;
+                again.into_iter().for_each(|request| node.ask(request));
+            }
+            _ => {}
+        }
+    }
+}
+
+pub async fn a_loop_that_nobody_wakes_misses_nothing<R: Runtime + Clone>(runtime: R) {
+    // Other tests poll their loops over and over. Here the sockets alone do, since the other end is in a thread.
+    const ROUNDS: usize = 100;
+    let (mut server, at) =
+        server(&runtime, Config::default(), Node::echo(), listen(Transport::Tcp, Framing::Rfc4571)).await;
+    let peer = beside(move || {
+        let mut stream = TcpStream::connect(at)?;
+        stream.set_read_timeout(Some(PATIENCE / 2))?;
+        stream.set_nodelay(true)?;
+        for _ in 0..ROUNDS {
+            // In two writes, so that messages come in part as well.
+            stream.write_all(b"\0\x04pi")?;
+            stream.write_all(b"ng")?;
+            stream.read_exact(&mut [0; 6])?;
+        }
+        Ok::<_, io::Error>(())
+    });
+    patiently(&runtime, server.0.run(&mut Until { lost: 1, again: None })).await;
+    peer.join().expect("a thread").expect("answers");
+    assert_eq!(server.0.stats().messages_received, ROUNDS as u64);
+}
+
+pub async fn a_stream_that_is_lost_can_be_opened_again_at_once<R: Runtime + Clone>(runtime: R) {
+    const TIMES: usize = 20;
+    let listener = TcpListener::bind((LOCALHOST, 0)).expect("loopback");
+    let at = listener.local_addr().expect("an address");
+    let peer = beside(move || (0..TIMES).try_for_each(|_| listener.accept().map(drop)));
+    let mut client = node(&runtime, Config::default(), Node::default());
+    let request = connect(Transport::Tcp, at, Framing::Stun);
+    client.0.with(|node, _| node.ask(request));
+    patiently(&runtime, client.0.run(&mut Until { lost: TIMES, again: Some(request) })).await;
+    peer.join().expect("a thread").expect("streams");
+    assert_eq!(client.0.streams(), 0);
+}
+
+pub async fn one_who_comes_again_from_where_he_was_is_another<R: Runtime + Clone>(runtime: R) {
+    let (mut server, at) =
+        server(&runtime, Config::default(), Node::echo(), listen(Transport::Tcp, Framing::Rfc4571)).await;
+    let first = raw(at);
+    let from = first.local_addr().expect("an address");
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].1.accepted().len() == 1).await;
+    let path = server.1.accepted()[0];
+    // The listener has something before the stream does: so the loop hears of the second stream before the first one's end.
+    let _other = raw(at);
+    SockRef::from(&first).set_linger(Some(Duration::ZERO)).expect("a socket");
+    drop(first);
+    let again = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    again.bind(&from.into()).expect("free after a reset");
+    again.connect(&at.into()).expect("somebody listens");
+    let mut again = TcpStream::from(again);
+    again.set_nonblocking(true).expect("a socket");
+    again.write_all(b"\0\x02hi").expect("room");
+    let mut back = Vec::new();
+    until(&runtime, &mut [&mut server], |_| slurp(&mut again, &mut back) || back.len() == 4).await;
+    assert_eq!((back, server.0.streams()), (b"\0\x02hi".to_vec(), 2));
+    let of_it: Vec<bool> = server
+        .1
+        .notices
+        .iter()
+        .filter_map(|notice| match notice {
+            Notice::Accepted { path: accepted, .. } => (*accepted == path).then_some(true),
+            lost => lost.ends(path).then_some(false),
+        })
+        .collect();
+    assert_eq!(of_it, [true, false, true], "accepted, lost, accepted");
+    server.0.with(|node, now| node.close(now));
+    patiently(&runtime, server.0.run(&mut server.1)).await;
+}
+
+/// Sends another datagram to nobody for each that ICMP tells of, and closes its machine when one has come.
+struct Obstinate(u64);
+
+impl App<Node> for Obstinate {
+    fn event(&mut self, _: Instant, node: &mut Node, notice: Notice) {
+        if let Notice::Unreachable { path, .. } = notice {
+            self.0 += 1;
+            node.say(path, b"anybody?");
+        }
+    }
+    fn data(&mut self, now: Instant, node: &mut Node, (): (), _: &mut Receive<'_>) -> Option<Transmit> {
+        node.close(now);
+        None
+    }
+}
+
+pub async fn errors_without_end_starve_no_datagram<R: Runtime + Clone>(runtime: R) {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let closed = UdpSocket::bind((LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port");
+    let friend = UdpSocket::bind((LOCALHOST, 0)).expect("a socket");
+    let mut client = node(&runtime, Config::default(), Node::default());
+    let local = client.0.bind(LOCALHOST, Port::Any).expect("a socket");
+    let path = Path::udp(local, closed);
+    client.0.with(|node, _| (0..64).for_each(|_| node.say(path, b"anybody?")));
+    friend.send_to(b"here", local).expect("room");
+    let mut app = Obstinate(0);
+    patiently(&runtime, client.0.run(&mut app)).await;
+    assert!(app.0 < 1_000, "{}", app.0);
 }
 
 pub async fn sec_40_messages_are_cut_alike_wherever_segments_break<R: Runtime + Clone>(runtime: R) {

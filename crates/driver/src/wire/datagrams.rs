@@ -22,6 +22,8 @@ use crate::{
 const MAX_ERRORS_IN_A_ROW: u32 = 64;
 /// So many ICMP messages are read before other sockets have their turn.
 const ERRORS_PER_LOOK: usize = 16;
+/// So often one look tries to receive, where ICMP has spoiled the call.
+const RECEIVE_TRIES: u32 = 3;
 /// So often a run is sent again that failed for what may be the fault of another. Each ICMP message spoils one call.
 const SEND_RETRIES: u32 = 3;
 /// So often a blocked run is tried when the runtime says that there is room,
@@ -34,21 +36,36 @@ impl<R: Runtime> Wire<R> {
 
     pub(super) fn look_at_datagrams(&mut self, number: usize, arena: &mut Arena) -> Look {
         let Some(open) = self.datagrams(number) else { return Look::Gone };
-        if std::mem::take(&mut open.reported) {
-            // What was asked is told before what is new.
-            if let count @ 1.. = self.read_errors(number) {
-                return Look::Again(count);
+        // What was asked is told before what is new.
+        let mut icmp = if std::mem::take(&mut open.reported) { self.read_errors(number) } else { 0 };
+        // Datagrams come in the same look, so that errors without end keep none of them waiting.
+        for _ in 0..RECEIVE_TRIES {
+            let Some(Some(Slot::Datagrams(open))) = self.slots.get_mut(number) else { return Look::Gone };
+            let error = match open.udp.receive(&open.socket, arena) {
+                Ok(count) => {
+                    open.errors = 0;
+                    self.stats.receives += 1;
+                    return Look::Messages(open.local, count);
+                }
+                Err(error) => error,
+            };
+            if error.kind() == io::ErrorKind::WouldBlock && icmp > 0 {
+                break;
             }
+            // The system tells of an ICMP message twice: by the next call, which fails for it, and in full in its queue.
+            let count = if error.kind() == io::ErrorKind::WouldBlock { 0 } else { self.read_errors(number) };
+            if count == 0 {
+                return self.cannot_receive(number, &error);
+            }
+            self.stats.receive_errors += 1;
+            icmp += count;
         }
-        let Some(Slot::Datagrams(open)) = &mut self.slots[number] else { return Look::Gone };
-        let error = match open.udp.receive(&open.socket, arena) {
-            Ok(count) => {
-                open.errors = 0;
-                self.stats.receives += 1;
-                return Look::Messages(open.local, count);
-            }
-            Err(error) => error,
-        };
+        Look::Again(icmp)
+    }
+
+    /// Nothing has come, and no ICMP message says why.
+    fn cannot_receive(&mut self, number: usize, error: &io::Error) -> Look {
+        let Some(open) = self.datagrams(number) else { return Look::Gone };
         if error.kind() == io::ErrorKind::WouldBlock {
             let mut cx = Context::from_waker(&open.waker);
             match open.socket.poll_ready(Interest::Readable, &mut cx) {
@@ -62,12 +79,8 @@ impl<R: Runtime> Wire<R> {
             }
         }
         self.stats.receive_errors += 1;
-        // The system tells of an ICMP message twice: by the next call, which fails for it, and in full in its queue.
-        if let count @ 1.. = self.read_errors(number) {
-            return Look::Again(count);
-        }
         let Some(open) = self.datagrams(number) else { return Look::Gone };
-        if !is_of_a_datagram(&error) {
+        if !is_of_a_datagram(error) {
             open.errors += 1;
         }
         if open.errors <= MAX_ERRORS_IN_A_ROW {
@@ -188,7 +201,7 @@ impl<R: Runtime> Wire<R> {
                 Err(_) if retries > 0 => {
                     retries -= 1;
                     open.reported = true;
-                    self.ready.push(run.way.socket);
+                    self.ready.again(run.way.socket);
                     continue;
                 }
                 Err(_) => self.stats.send_errors += count as u64,

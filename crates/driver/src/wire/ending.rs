@@ -17,11 +17,19 @@ impl<R: Runtime> Wire<R> {
     /// The machine has no use for its streams any more.
     pub(crate) fn release_streams(&mut self) {
         while let Some((path, _)) = self.by_path.first_key_value() {
-            self.release_stream(*path);
+            self.close_stream(*path);
         }
     }
 
     pub(super) fn release_stream(&mut self, path: Path) {
+        // The machine means the one that had this path before: it has not been told of the one that has it now.
+        let untold = |notice: &Notice| matches!(notice, Notice::Accepted { path: of, .. } if *of == path);
+        if !self.notices.iter().any(untold) {
+            self.close_stream(path);
+        }
+    }
+
+    fn close_stream(&mut self, path: Path) {
         let Some(number) = self.by_path.remove(&path) else { return };
         let until = self.now + self.config.limits.linger;
         let Some(stream) = self.stream(number) else { return };
@@ -29,7 +37,7 @@ impl<R: Runtime> Wire<R> {
         stream.intake = Intake::default();
         self.watch(number);
         self.close_on(number);
-        self.ready.push(number);
+        self.ready.again(number);
     }
 
     /// Sends what is left and says goodbye, as far as the system takes it.
@@ -49,7 +57,7 @@ impl<R: Runtime> Wire<R> {
         if let Ok(false) = said {
             match stream.io.poll_ready(Interest::Writable, &mut Context::from_waker(&stream.waker)) {
                 Poll::Pending => {}
-                Poll::Ready(Ok(())) => self.ready.push(number),
+                Poll::Ready(Ok(())) => self.ready.again(number),
                 Poll::Ready(Err(_)) => self.drop_stream(number),
             }
         }
@@ -125,7 +133,7 @@ impl<R: Runtime> Wire<R> {
         match self.slots.get_mut(number) {
             Some(Some(Slot::Listener(listening))) => {
                 (listening.paused, listening.alarm) = (false, None);
-                self.ready.push(number);
+                self.ready.again(number);
             }
             Some(Some(Slot::Stream(stream))) => {
                 stream.alarm = None;

@@ -162,7 +162,7 @@ impl<R: Runtime> Wire<R> {
         let open = Open { socket, udp, local, scope, joined, waker, errors: 0, reports, reported: false };
         self.slots[number] = Some(Slot::Datagrams(Box::new(open)));
         self.by_local.insert(local, number);
-        self.ready.push(number);
+        self.ready.again(number);
         Ok(())
     }
 

@@ -111,7 +111,7 @@ impl<R: Runtime> Wire<R> {
         };
         self.slots[number] = Some(Slot::Stream(Box::new(stream)));
         self.watch(number);
-        self.ready.push(number);
+        self.ready.again(number);
         number
     }
 
@@ -140,7 +140,7 @@ impl<R: Runtime> Wire<R> {
         let listening = Listening { io, transport, framing, waker, alarm: None, paused: false };
         self.slots[number] = Some(Slot::Listener(Box::new(listening)));
         self.listeners.insert(local, number);
-        self.ready.push(number);
+        self.ready.again(number);
         Ok(local)
     }
 
@@ -219,7 +219,7 @@ impl<R: Runtime> Wire<R> {
             self.counts.handshakes += 1;
             return;
         }
-        self.by_path.insert(path, number);
+        self.enlist(path, number);
         self.notices.push_back(Notice::Accepted { path, alpn: None });
     }
 }

@@ -110,12 +110,20 @@ impl<R: Runtime> Wire<R> {
         let alpn = stream.tls.as_ref().and_then(|tls| tls.alpn());
         #[cfg(not(feature = "tls"))]
         let alpn = None;
-        self.by_path.insert(path, number);
+        self.enlist(path, number);
         self.watch(number);
         self.notices.push_back(match ticket {
             Some(ticket) => Notice::Opened { ticket, result: Ok(path.local) },
             None => Notice::Accepted { path, alpn },
         });
+    }
+
+    /// The path is this stream's from now on. The system gives it to one at a time: if another has it here, that one has
+    /// ended and nobody has looked yet, so the machine hears of its end first.
+    pub(super) fn enlist(&mut self, path: Path, number: usize) {
+        if let Some(ended) = self.by_path.insert(path, number) {
+            self.lose(ended, path);
+        }
     }
 
     /// Reads what has come on an open stream, into the buffer that streams share or its own; `None` if there is nothing, or it
@@ -141,11 +149,11 @@ impl<R: Runtime> Wire<R> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 match stream.io.poll_ready(Interest::Readable, &mut Context::from_waker(&stream.waker)) {
                     Poll::Pending => {}
-                    Poll::Ready(Ok(())) => self.ready.push(number),
+                    Poll::Ready(Ok(())) => self.ready.again(number),
                     Poll::Ready(Err(_)) => self.lose(number, path),
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.ready.push(number),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.ready.again(number),
             Ok(0) | Err(_) => self.lose(number, path),
         }
         self.put_back(number, Reading { intake, ..again }, shared);
@@ -217,7 +225,7 @@ impl<R: Runtime> Wire<R> {
             Ok(Flushed::Waits) => {
                 match stream.io.poll_ready(Interest::Writable, &mut Context::from_waker(&stream.waker)) {
                     Poll::Pending => {}
-                    Poll::Ready(Ok(())) => self.ready.push(number),
+                    Poll::Ready(Ok(())) => self.ready.again(number),
                     Poll::Ready(Err(_)) => return self.lose(number, path),
                 }
                 if !was_stalled && state == State::Open {
