@@ -177,9 +177,9 @@ impl LongTermCredential {
             _ => None,
         })
     }
-    /// The user, unnamed.
-    pub(crate) fn user_hash(&self, realm: &str) -> UserHash {
-        UserHash::of(self.username(), realm)
+    /// The user, unnamed (RFC 8489 section 14.4: both parts are prepared).
+    pub(crate) fn user_hash(&self, realm: &str) -> Result<UserHash, CredentialError> {
+        Ok(UserHash::of(self.username(), &OpaqueString::new(realm)?))
     }
 }
 impl PartialEq for LongTermCredential {
@@ -226,6 +226,36 @@ mod tests {
             assert_eq!(ShortTermCredential::new(name, password), Err(why));
         }
         assert!(LongTermCredential::new(&long[1..], "pass").is_ok());
+    }
+
+    #[cfg(feature = "precis")]
+    #[test]
+    fn rfc8489_14_3_texts_beyond_ascii_are_prepared_whatever_way_they_are_written() {
+        // A decomposed umlaut and a space of another width, and what RFC 8265 section 4.2.2 makes of them.
+        let (written, prepared) = ("mu\u{308}ller\u{3000}x", "m\u{fc}ller x");
+        let (one, other) =
+            (LongTermCredential::new(written, written), LongTermCredential::new(prepared, prepared));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert_eq!(one.username(), prepared);
+        assert_eq!(ShortTermCredential::new(written, written).unwrap().username(), prepared);
+        for algorithm in [Algorithm::MD5, Algorithm::SHA256] {
+            let [one, other] = [(&one, written), (&other, prepared)]
+                .map(|(user, realm)| user.key(realm, algorithm).unwrap().unwrap().sha256(b"message", 0));
+            assert_eq!(one, other);
+        }
+        assert_eq!(one.user_hash(written), other.user_hash(prepared));
+        assert_eq!(other.user_hash(prepared), Ok(UserHash::of(prepared, prepared)));
+    }
+
+    #[cfg(not(feature = "precis"))]
+    #[test]
+    fn without_precis_texts_beyond_ascii_are_refused_and_not_sent_unprepared() {
+        for (name, password) in [("m\u{fc}ller", "pass"), ("user", "p\u{e4}ss")] {
+            assert_eq!(LongTermCredential::new(name, password), Err(CredentialError::NotAscii));
+            assert_eq!(ShortTermCredential::new(name, password), Err(CredentialError::NotAscii));
+        }
+        let user = LongTermCredential::new("user", "pass").unwrap();
+        assert_eq!(user.user_hash("m\u{fc}ller"), Err(CredentialError::NotAscii));
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn run(pair: &mut Pair, credential: &Credential) -> usize {
     }
     let failures = pair.sim.events(pair.client);
     for failure in &failures {
-        let timed_out = matches!(failure, Event::Failed { reason: FailureReason::TimedOut, .. });
+        let timed_out = matches!(failure, Event::Failed { reason: FailureReason::TimedOut(_), .. });
         assert!(timed_out, "{failure:?}: {}", pair.sim.reproduce());
     }
     assert_eq!(answers.len() + failures.len(), REQUESTS as usize, "each ends once: {}", pair.sim.reproduce());

@@ -16,7 +16,8 @@ use ginnel_core::{Instant, NoRoom, Path, Transport};
 use super::{cache::Cache, event::FailureReason};
 use crate::{
     attribute::{
-        Algorithm, Attribute, AttributeType, Nonce, PasswordAlgorithm, PasswordAlgorithms, Realm, Username,
+        Algorithm, Attribute, AttributeType, Nonce, PasswordAlgorithm, PasswordAlgorithms, Realm, UserHash,
+        Username,
     },
     auth::SecurityFeatures,
     credential::{Credential, LongTermCredential, ShortTermCredential},
@@ -41,8 +42,8 @@ pub(super) enum Auth {
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     credential: LongTermCredential,
-    /// RFC 8489 section 9.2.5: USERHASH must be used, not USERNAME.
-    anonymous: bool,
+    /// RFC 8489 section 9.2.5: what must be used in place of USERNAME, where the server asks for it.
+    anonymous: Option<UserHash>,
     realm: Box<str>,
     nonce: Box<[u8]>,
     /// PASSWORD-ALGORITHMS as it came, to be handed back.
@@ -118,11 +119,16 @@ impl Auth {
 }
 
 impl Session {
+    /// What its server has.
+    fn features(&self) -> SecurityFeatures {
+        SecurityFeatures::default()
+            .with_password_algorithms(self.offered.is_some())
+            .with_username_anonymity(self.anonymous.is_some())
+    }
     fn attributes<'p, 'b>(&self, open: MessageWriter<'p, 'b>) -> Result<MessageWriter<'p, 'b>, NoRoom> {
-        let mut open = if self.anonymous {
-            open.attribute(&self.credential.user_hash(&self.realm))?
-        } else {
-            username(open, self.credential.username())?
+        let mut open = match &self.anonymous {
+            Some(user_hash) => open.attribute(user_hash)?,
+            None => username(open, self.credential.username())?,
         };
         open = open.attribute(&again::<Realm<'_>>(self.realm.as_bytes())?)?;
         open = open.attribute(&Nonce::new(&self.nonce).map_err(|_| NoRoom)?)?;
@@ -131,10 +137,12 @@ impl Session {
         open.attribute(&PasswordAlgorithm::new(self.algorithm, &[]).map_err(|_| NoRoom)?)
     }
 
-    /// What follows from a 401, or a 438 if `stale`, to an attempt with the session `before` (RFC 8489 section 9.2.5).
+    /// What follows from a 401, or a 438 if `stale`, to an attempt with the session `before`, of a server that is `known` to
+    /// have these features (RFC 8489 section 9.2.5).
     pub(super) fn from_challenge(
         credential: &LongTermCredential,
         before: Option<&Self>,
+        known: SecurityFeatures,
         stale: bool,
         error: &Message<'_>,
     ) -> Result<Self, FailureReason> {
@@ -153,10 +161,11 @@ impl Session {
         }
         let offered = error.get::<PasswordAlgorithms<'_>>().map_err(|_| BadChallenge)?;
         let features = SecurityFeatures::parse(nonce).unwrap_or_default();
-        let had = |feature: fn(&Self) -> bool| before.is_some_and(feature);
-        // Section 9.2.1: what the nonce announces, and what there was a moment ago, does not vanish by itself.
-        if offered.is_none() && (features.password_algorithms || had(|it| it.offered.is_some()))
-            || !features.username_anonymity && had(|it| it.anonymous)
+        // Section 9.2.1: what the nonce announces, and what there was before, does not vanish by itself.
+        let before_has = before.map(Self::features).unwrap_or_default();
+        let had = |of: fn(SecurityFeatures) -> bool| of(known) || of(before_has);
+        if offered.is_none() && (features.password_algorithms || had(|it| it.password_algorithms))
+            || !features.username_anonymity && had(|it| it.username_anonymity)
         {
             return Err(BidDown);
         }
@@ -166,12 +175,16 @@ impl Session {
         };
         let same = before.filter(|before| *before.realm == *realm);
         // *MUST NOT perform this retry if it is not changing* who we are.
-        if !stale && same.is_some_and(|before| before.anonymous == features.username_anonymity) {
+        if !stale && same.is_some_and(|before| before.anonymous.is_some() == features.username_anonymity) {
             return Err(Unauthenticated);
         }
         let key = match same.filter(|before| before.algorithm == algorithm) {
             Some(before) => before.key.clone(),
             None => credential.key(realm, algorithm).map_err(UnusableRealm)?.ok_or(NoCommonAlgorithm)?,
+        };
+        let anonymous = match features.username_anonymity {
+            true => Some(credential.user_hash(realm).map_err(UnusableRealm)?),
+            false => None,
         };
         let integrity = match &offered {
             Some(_) => IntegrityAlgorithm::Sha256,
@@ -179,7 +192,7 @@ impl Session {
         };
         Ok(Self {
             credential: credential.clone(),
-            anonymous: features.username_anonymity,
+            anonymous,
             realm: realm.into(),
             nonce: nonce.into(),
             offered: offered
@@ -227,6 +240,9 @@ enum Lesson {
     /// RFC 8489 section 9.1.5: which of the two it answered a short-term credential with.
     ShortTerm(ShortTermCredential, IntegrityAlgorithm),
     LongTerm(Arc<Session>),
+    /// A session that was refused. The next request begins anew, but a refusal is not authenticated: whoever forged it is
+    /// not to gain a challenge without the features that the server has shown (section 9.2.1).
+    Refused(SecurityFeatures),
 }
 impl Learnt {
     pub(super) const fn new(max: usize) -> Self {
@@ -269,9 +285,20 @@ impl Learnt {
         };
         self.0.put(now, key(path), lesson);
     }
-    /// What was kept of this path has turned out wrong.
-    pub(super) fn forget(&mut self, path: &Path) {
-        self.0.forget(&key(path));
+    /// What was kept for this path was refused: it is used no more on it, be it that of another path.
+    pub(super) fn refuse(&mut self, now: Instant, path: &Path) {
+        if let Some(Lesson::LongTerm(_)) = self.lesson(path) {
+            let features = self.features(path);
+            self.0.put(now, key(path), Lesson::Refused(features));
+        }
+    }
+    /// What the server has shown, authenticated, of its features.
+    pub(super) fn features(&self, path: &Path) -> SecurityFeatures {
+        match self.lesson(path) {
+            Some(Lesson::LongTerm(session)) => session.features(),
+            Some(Lesson::Refused(features)) => *features,
+            Some(Lesson::ShortTerm(..)) | None => SecurityFeatures::default(),
+        }
     }
     /// That of the path, or, since it is one server to RFC 8489 section 9.2.3, that of another path to it.
     fn lesson(&self, path: &Path) -> Option<&Lesson> {

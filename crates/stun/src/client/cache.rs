@@ -49,11 +49,6 @@ impl<K: Ord + Copy, V> Cache<K, V> {
         let (Ok(at) | Err(at)) = self.find(&key);
         self.entries.insert(at, (key, now, value));
     }
-    pub(super) fn forget(&mut self, key: &K) {
-        if let Ok(at) = self.find(key) {
-            self.entries.remove(at);
-        }
-    }
     fn find(&self, key: &K) -> Result<usize, usize> {
         self.entries.binary_search_by(|(other, ..)| other.cmp(key))
     }
@@ -77,8 +72,6 @@ mod tests {
         cache.put(at(4), 9, 90);
         assert_eq!((cache.len(), cache.get(&1), cache.get(&0)), (3, None, Some((at(3), &7))));
         assert_eq!((cache.first_from(&1), cache.first_from(&10)), (Some((&2, &20)), None));
-        cache.forget(&9);
-        assert_eq!((cache.len(), cache.get(&9)), (2, None));
         let mut none = Cache::new(0);
         none.put(at(0), 1, 1);
         assert_eq!(none.len(), 0);

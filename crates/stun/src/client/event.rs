@@ -1,7 +1,7 @@
 //! What a client says.
 
 use alloc::boxed::Box;
-use core::{net::SocketAddr, time::Duration};
+use core::{fmt, net::SocketAddr, time::Duration};
 
 use ginnel_core::{IcmpError, Path};
 
@@ -55,12 +55,13 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FailureReason {
-    /// Nothing came in time (RFC 8489 sections 6.2.1 and 6.2.2).
-    #[error("no response in time")]
-    TimedOut,
+    /// Nothing that counts came in time (RFC 8489 sections 6.2.1 and 6.2.2). What came and was discarded may say why: a
+    /// server that refuses what it cannot authenticate has no way to protect its refusal (sections 9.1.3 and 9.2.5).
+    #[error("no response in time: {0}")]
+    TimedOut(Discarded),
     /// Responses came, and none of them was made with the key (RFC 8489 sections 9.1.4 and 9.2.5).
-    #[error("every response failed its integrity check")]
-    IntegrityViolated,
+    #[error("no response was made with the key: {0}")]
+    IntegrityViolated(Discarded),
     /// The server refused a Binding request, with this error code.
     #[error("refused with error {0}")]
     Refused(u16),
@@ -119,6 +120,58 @@ pub enum FailureReason {
     Closed,
 }
 
+/// What came for the last attempt of a request that failed, and was discarded. For people who look for the cause: nothing
+/// of it is authenticated, and anybody on the path may have made it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Discarded {
+    /// How many responses.
+    pub count: u32,
+    /// Why the last one was; `None` if nothing came.
+    pub last: Option<Discard>,
+    /// The error code of the last one, if it was an error response with one.
+    pub error: Option<u16>,
+}
+impl Discarded {
+    pub(super) fn add(&mut self, why: Discard, error: Option<u16>) {
+        *self = Self { count: self.count.saturating_add(1), last: Some(why), error };
+    }
+}
+impl fmt::Display for Discarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(why) = self.last else { return f.write_str("nothing came") };
+        write!(f, "responses discarded: {}, the last because {why}", self.count)?;
+        match self.error {
+            Some(code) => write!(f, " (it says error {code})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a response was discarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Discard {
+    /// Not from where the request was sent to, or not to where it was sent from (SECURITY.md, case 15).
+    #[error("it came on another path")]
+    WrongPath,
+    /// Of another method (RFC 8489 section 6.3).
+    #[error("it is of another method")]
+    WrongMethod,
+    /// With a bad FINGERPRINT, or without one where it is required (RFC 8489 section 7).
+    #[error("its FINGERPRINT is wrong or missing")]
+    BadFingerprint,
+    /// Without message integrity, with the wrong kind, or not made with the key (RFC 8489 sections 9.1.4 and 9.2.5).
+    #[error("it is not made with the key")]
+    BadIntegrity,
+    /// A 400 without message integrity, to a request with a long-term credential (RFC 8489 section 9.2.5).
+    #[error("it is a 400 without message integrity")]
+    BareBadRequest,
+    /// Its nonce announces password algorithms that it does not have (RFC 8489 section 9.2.5).
+    #[error("a security feature was taken out of it")]
+    BidDown,
+}
+
 /// Why an ALTERNATE-SERVER is not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -135,6 +188,9 @@ pub enum AlternateRefusal {
     /// It is on this very host.
     #[error("that one is on this host")]
     Loopback,
+    /// Over a connection: nobody called [`Client::follow`](super::Client::follow) in time.
+    #[error("no connection to it was opened in time")]
+    NotFollowed,
     /// Nobody can be there: an unspecified, multicast or broadcast address, or port 0.
     #[error("nobody can be at that address")]
     NotUnicast,
@@ -228,4 +284,16 @@ pub struct Stats {
     pub icmp_hard: u64,
     /// ICMP errors that changed nothing: soft ones, and those that hit no request.
     pub icmp_ignored: u64,
+}
+impl Stats {
+    pub(super) fn count(&mut self, why: Discard) {
+        *match why {
+            Discard::WrongPath => &mut self.wrong_path,
+            Discard::WrongMethod => &mut self.wrong_method,
+            Discard::BadFingerprint => &mut self.bad_fingerprint,
+            Discard::BadIntegrity => &mut self.bad_integrity,
+            Discard::BareBadRequest => &mut self.bare_bad_request,
+            Discard::BidDown => &mut self.bid_down,
+        } += 1;
+    }
 }

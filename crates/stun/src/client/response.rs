@@ -20,9 +20,8 @@ use core::{
 use ginnel_core::{Handled, Instant, Path, Transport};
 
 use super::{
-    AlternateRefusal, Client, Event, FailureReason, KNOWN, Response,
+    AlternateRefusal, Client, Discard, Event, FailureReason, KNOWN, Response,
     auth::{self, Auth, Proof, Session},
-    event::Stats,
     transaction::{Kind, Timer, Transaction},
 };
 use crate::{
@@ -30,7 +29,8 @@ use crate::{
         AlternateDomain, AlternateServer, Attribute, AttributeType, ErrorCode, UnknownAttributes,
         XorMappedAddress,
     },
-    credential::Credential,
+    auth::SecurityFeatures,
+    credential::{Credential, LongTermCredential},
     fingerprint::Fingerprint,
     message::{Class, Message},
 };
@@ -47,14 +47,12 @@ const OPEN_PORTS: [u16; 3] = [53, 80, 443];
 /// What becomes of a response.
 pub(super) enum Verdict {
     /// It is as if it had never come, but for a counter.
-    Discard(fn(&mut Stats) -> &mut u64),
-    /// It was not made with the key.
-    Violated,
+    Discard(Discard),
     /// The request has failed.
     Fail(FailureReason),
     /// Another attempt, with this session, after a 438 if `stale`.
     Challenged { session: Box<Session>, stale: bool },
-    /// The session does not work: it is forgotten, and the request has failed.
+    /// The session does not work: it is not used any more, and the request has failed.
     Refused(FailureReason),
     /// Another attempt, later.
     Repeat { proof: Proof },
@@ -68,32 +66,30 @@ impl Client {
     pub(super) fn judge(&self, transaction: &Transaction, from: Path, message: &Message<'_>) -> Verdict {
         let fingerprint = message.fingerprint();
         if !transaction.expects(from) {
-            return Verdict::Discard(|stats| &mut stats.wrong_path);
+            return Verdict::Discard(Discard::WrongPath);
         }
         if message.method() != transaction.request.method {
-            return Verdict::Discard(|stats| &mut stats.wrong_method);
+            return Verdict::Discard(Discard::WrongMethod);
         }
         if fingerprint == Fingerprint::Bad || self.config.fingerprint && fingerprint == Fingerprint::Absent {
-            return Verdict::Discard(|stats| &mut stats.bad_fingerprint);
+            return Verdict::Discard(Discard::BadFingerprint);
         }
-        let error = match message.class() {
-            Class::Error => message.get::<ErrorCode<'_>>().ok().flatten().map(|error| error.code()),
-            _ => None,
-        };
+        let error = code_of(message);
         if let Some(Credential::LongTerm(credential)) = &transaction.request.credential {
             if let Some(code @ (401 | 438)) = error {
-                return challenge(transaction, credential, code == 438, message);
+                let known = self.learnt.features(&transaction.path);
+                return challenge(transaction, credential, known, code == 438, message);
             }
             if auth::is_bid_down(message) {
-                return Verdict::Discard(|stats| &mut stats.bid_down);
+                return Verdict::Discard(Discard::BidDown);
             }
             if error == Some(400) && message.integrity_algorithm().is_none() {
-                return Verdict::Discard(|stats| &mut stats.bare_bad_request);
+                return Verdict::Discard(Discard::BareBadRequest);
             }
         }
         let proof = transaction.auth.check(message);
         if proof == Proof::Violated {
-            return Verdict::Violated;
+            return Verdict::Discard(Discard::BadIntegrity);
         }
         if !is_understood(transaction, message) {
             return Verdict::Fail(FailureReason::ResponseNotUnderstood);
@@ -146,7 +142,7 @@ impl Client {
         if asked.len() >= MAX_ALTERNATES {
             return Err(AlternateRefusal::TooMany);
         }
-        if self.table.len_with(server) >= self.config.max_transactions_per_server {
+        if self.is_busy(Path { remote: server, ..transaction.path }) {
             return Err(AlternateRefusal::Busy);
         }
         let domain = if is_secure { error.get::<AlternateDomain<'_>>().ok().flatten() } else { None };
@@ -162,12 +158,11 @@ impl Client {
         message: &Message<'_>,
     ) -> Handled<Response> {
         match verdict {
-            Verdict::Discard(counter) => *counter(&mut self.stats) += 1,
-            Verdict::Violated => self.on_violation(slot),
+            Verdict::Discard(why) => self.on_discard(slot, why, code_of(message)),
             Verdict::Fail(reason) => self.fail(slot, reason),
             Verdict::Refused(reason) => {
                 if let Some(transaction) = self.table.get(slot) {
-                    self.learnt.forget(&transaction.path);
+                    self.learnt.refuse(now, &transaction.path);
                 }
                 self.fail(slot, reason);
             }
@@ -188,13 +183,19 @@ impl Client {
         Handled::Consumed
     }
 
-    /// RFC 8489 sections 9.1.4 and 9.2.5: over a reliable transport it is the end, over others it never came.
-    fn on_violation(&mut self, slot: u32) {
-        self.stats.bad_integrity += 1;
+    /// It is as if it had never come; but over a reliable transport one that was not made with the key is the end (RFC 8489
+    /// sections 9.1.4 and 9.2.5).
+    fn on_discard(&mut self, slot: u32, why: Discard, error: Option<u16>) {
+        self.stats.count(why);
         let Some(transaction) = self.table.get_mut(slot) else { return };
+        transaction.discarded.add(why, error);
+        if why != Discard::BadIntegrity {
+            return;
+        }
         transaction.violated = true;
         if transaction.path.transport.is_stream() {
-            self.fail(slot, FailureReason::IntegrityViolated);
+            let reason = transaction.expired();
+            self.fail(slot, reason);
         }
     }
     /// The attempt has ended in a response: learns the round trip and, if it is proven, how to authenticate. Returns the RTO
@@ -292,10 +293,19 @@ impl Client {
 /// RFC 8489 section 6.3.4: *SHOULD be limited to 4*.
 const MAX_REPEATS: u32 = 4;
 
+/// The code of an error response that has a legal one.
+fn code_of(message: &Message<'_>) -> Option<u16> {
+    if message.class() != Class::Error {
+        return None;
+    }
+    message.get::<ErrorCode<'_>>().ok().flatten().map(|error| error.code())
+}
+
 /// RFC 8489 section 9.2.5: what a 401 or a 438 leads to.
 fn challenge(
     transaction: &Transaction,
-    credential: &crate::LongTermCredential,
+    credential: &LongTermCredential,
+    known: SecurityFeatures,
     stale: bool,
     error: &Message<'_>,
 ) -> Verdict {
@@ -308,7 +318,7 @@ fn challenge(
     if !stale && transaction.history.challenges >= MAX_CHALLENGES {
         return Verdict::Refused(FailureReason::TooManyChallenges);
     }
-    match Session::from_challenge(credential, transaction.auth.session(), stale, error) {
+    match Session::from_challenge(credential, transaction.auth.session(), known, stale, error) {
         Ok(session) => Verdict::Challenged { session: Box::new(session), stale },
         Err(reason) => Verdict::Refused(reason),
     }

@@ -6,7 +6,7 @@ use core::{fmt, net::SocketAddr, time::Duration};
 use ginnel_core::{Buffer, Instant, NoRoom, Packet, Path, Transport};
 
 use super::{
-    ClientConfig,
+    ClientConfig, Discarded, FailureReason,
     auth::Auth,
     request::{Build, Request},
 };
@@ -55,6 +55,7 @@ pub(super) struct Transaction {
     pub(super) timer: Option<Timer>,
     /// A response was discarded because of its integrity.
     pub(super) violated: bool,
+    pub(super) discarded: Discarded,
     pub(super) history: History,
 }
 /// What led to this attempt: the bounds of how many there are.
@@ -93,6 +94,14 @@ impl Transaction {
     pub(super) fn rtt(&self, now: Instant) -> Option<Duration> {
         if self.sent == 1 { self.first_sent.map(|sent| now.saturating_since(sent)) } else { None }
     }
+    /// Why it has failed when the last wait is over (RFC 8489 sections 6.2.1, 9.1.4 and 9.2.5).
+    pub(super) fn expired(&self) -> FailureReason {
+        if self.violated {
+            FailureReason::IntegrityViolated(self.discarded)
+        } else {
+            FailureReason::TimedOut(self.discarded)
+        }
+    }
     /// Whether the response may come on this path.
     pub(super) fn expects(&self, path: Path) -> bool {
         self.path == path || self.request.response_paths.contains(&Some(path))
@@ -117,7 +126,8 @@ impl Transaction {
             return Err(NoRoom);
         }
         self.octets = packet.bytes().into();
-        (self.sent, self.first_sent, self.timer, self.violated) = (0, None, None, false);
+        (self.sent, self.first_sent, self.timer) = (0, None, None);
+        (self.violated, self.discarded) = (false, Discarded::default());
         Ok(())
     }
 }

@@ -220,7 +220,8 @@ fn a_caller_who_opens_no_connection_is_not_waited_for_for_ever() {
     assert!(matches!(client.poll_event(), Some(Event::Alternate { domain: None, .. })));
     assert_eq!(client.poll_timeout().unwrap().at, ms(10 + 39_500));
     client.handle_timeout(ms(10 + 39_500));
-    assert_eq!((failure(&mut client), client.in_progress()), (FailureReason::TimedOut, 0));
+    let refusal = FailureReason::Alternate(AlternateRefusal::NotFollowed);
+    assert_eq!((failure(&mut client), client.in_progress()), (refusal, 0));
 }
 
 #[test]

@@ -176,7 +176,7 @@ fn rfc7350_3_dtls_is_retransmitted_as_udp_is() {
         client.handle_timeout(now);
     }
     assert_eq!(times, [0, 500, 1500, 3500, 7500, 15500, 31500]);
-    assert_eq!((failure(&mut client), now), (FailureReason::TimedOut, ms(39_500)));
+    assert_eq!((failure(&mut client), now), (TIMED_OUT, ms(39_500)));
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn rfc8489_6_2_1_karn_the_doubled_rto_is_kept_and_a_timeout_teaches_nothing() {
         now = client.poll_timeout().unwrap().at;
         client.handle_timeout(now);
     }
-    assert_eq!(failure(&mut client), FailureReason::TimedOut);
+    assert_eq!(failure(&mut client), TIMED_OUT);
     assert_eq!(client.rto(now, server), Duration::from_secs(2));
     exchange(&mut client, now, Duration::from_millis(40));
     assert_eq!(client.rto(now, server), Duration::from_millis(500));

@@ -276,6 +276,66 @@ fn sec_22_a_feature_that_was_there_does_not_vanish_from_a_session() {
 }
 
 #[test]
+fn sec_22_a_forged_refusal_opens_no_way_down_for_the_next_request() {
+    let mut client = client();
+    authenticated(&mut client, path());
+    start(&mut client, ms(100), path(), &user());
+    let (id, _) = one(&mut client, ms(100));
+    let offered = [PasswordAlgorithm::SHA256];
+    let refused = challenge(id, 401, REALM, &nonce(algorithms(), "2"), Some(&offered));
+    let _ = receive(&mut client, ms(110), path(), &refused);
+    assert_eq!(failure(&mut client), FailureReason::Unauthenticated);
+    // The next begins anew, and does not take MD5, HMAC-SHA1 and the rest of RFC 5389 from whoever says so.
+    start(&mut client, ms(200), path(), &user());
+    let (id, octets) = one(&mut client, ms(200));
+    assert_eq!(Message::parse(&octets).unwrap().integrity_algorithm(), None);
+    let _ = receive(&mut client, ms(210), path(), &challenge(id, 401, REALM, b"plain", None));
+    assert_eq!(failure(&mut client), FailureReason::BidDown);
+    assert!(sent(&mut client, ms(210)).is_empty());
+    // The server itself is still welcome.
+    start(&mut client, ms(300), path(), &user());
+    let (id, _) = one(&mut client, ms(300));
+    let honest = challenge(id, 401, REALM, &nonce(algorithms(), "3"), Some(&offered));
+    let _ = receive(&mut client, ms(310), path(), &honest);
+    let (id, _) = one(&mut client, ms(310));
+    let answer = sealed(id, None, &sha256(), IntegrityAlgorithm::Sha256);
+    assert!(matches!(receive(&mut client, ms(320), path(), &answer), Handled::Data(it) if it.authenticated));
+    start(&mut client, ms(400), path(), &user());
+    let (_, octets) = one(&mut client, ms(400));
+    assert_eq!(Message::parse(&octets).unwrap().integrity(&sha256()), Integrity::Ok, "kept again");
+}
+
+#[test]
+fn a_session_of_another_path_that_is_refused_is_not_tried_again() {
+    let mut client = client();
+    authenticated(&mut client, path());
+    let other = Path { local: "192.0.2.1:6000".parse().unwrap(), ..path() };
+    for integrity in [Some(IntegrityAlgorithm::Sha256), None] {
+        start(&mut client, ms(100), other, &user());
+        let octets = sent_to(&mut client, ms(100)).remove(0).1;
+        let message = Message::parse(&octets).unwrap();
+        assert_eq!(message.integrity_algorithm(), integrity);
+        let id = message.transaction_id();
+        let first = nonce(algorithms(), "o");
+        let refused = challenge(id, 401, REALM, &first, Some(&[PasswordAlgorithm::SHA256]));
+        let _ = receive(&mut client, ms(110), other, &refused);
+        if integrity.is_some() {
+            assert_eq!(failure(&mut client), FailureReason::Unauthenticated);
+        } else {
+            assert_eq!((client.poll_event(), client.in_progress()), (None, 1), "challenged, and asked anew");
+        }
+    }
+    start(&mut client, ms(120), path(), &user());
+    let all = sent_to(&mut client, ms(120));
+    let own = all.iter().find(|(to, _)| *to == path()).unwrap();
+    assert_eq!(
+        Message::parse(&own.1).unwrap().integrity(&sha256()),
+        Integrity::Ok,
+        "that of the first stays"
+    );
+}
+
+#[test]
 fn sec_22_other_responses_that_lie_about_algorithms_are_ignored() {
     let mut client = client();
     challenged(&mut client, |id| challenge(id, 401, REALM, b"plain", None));
@@ -418,6 +478,22 @@ fn rfc8489_9_2_5_an_unprotected_400_never_came() {
         response(Class::Error, id, |open| open.attribute(&ErrorCode::BAD_REQUEST).map(MessageWriter::finish));
     assert_eq!(receive(&mut client, ms(10), path(), &bare), Handled::Consumed);
     assert_eq!((client.stats().bare_bad_request, client.poll_timeout().unwrap().at), (1, ms(500)));
+    // It times out, as the note there says; but what came is told with it.
+    while client.in_progress() > 0 {
+        let now = client.poll_timeout().unwrap().at;
+        client.handle_timeout(now);
+        for _ in sent(&mut client, now) {
+            let _ = receive(&mut client, now, path(), &bare);
+        }
+    }
+    let reason = failure(&mut client);
+    let all = Discarded { count: 7, last: Some(Discard::BareBadRequest), error: Some(400) };
+    assert_eq!(reason, FailureReason::TimedOut(all));
+    assert_eq!(
+        alloc::format!("{reason}"),
+        "no response in time: responses discarded: 7, the last because it is a 400 without message integrity \
+         (it says error 400)"
+    );
 }
 
 #[test]
@@ -445,7 +521,8 @@ fn rfc8489_9_2_5_forged_responses_are_discarded_and_end_in_a_violation() {
         now = client.poll_timeout().unwrap().at;
         client.handle_timeout(now);
     }
-    assert_eq!(failure(&mut client), FailureReason::IntegrityViolated);
+    let all = Discarded { count: 14, last: Some(Discard::BadIntegrity), error: None };
+    assert_eq!(failure(&mut client), FailureReason::IntegrityViolated(all));
     let Stats { bad_integrity, .. } = client.stats();
     assert_eq!((bad_integrity, now), (14, ms(10 + 39_500)));
     // Over a stream the first one ends it.
@@ -455,7 +532,7 @@ fn rfc8489_9_2_5_forged_responses_are_discarded_and_end_in_a_violation() {
     start(&mut client, ms(100), tcp, &user());
     let (id, _) = one(&mut client, ms(100));
     let _ = receive(&mut client, ms(110), tcp, &success(id));
-    assert_eq!(failure(&mut client), FailureReason::IntegrityViolated);
+    assert_eq!(failure(&mut client), FailureReason::IntegrityViolated(Discarded { count: 1, ..all }));
 }
 
 #[test]

@@ -11,8 +11,13 @@ use core::{net::SocketAddr, time::Duration};
 
 use ginnel_core::{Buffer, Handled, Instant, Packet, Path, Receive, Seed};
 
-use super::{Client, ClientConfig, Event, FailureReason, Request, RequestId, Response, StartError};
+use super::{
+    Client, ClientConfig, Discard, Discarded, Event, FailureReason, Request, RequestId, Response, StartError,
+};
 use crate::{Class, Message, MessageWriter, Method, TransactionId, attribute::*};
+
+/// Nothing came.
+const TIMED_OUT: FailureReason = FailureReason::TimedOut(Discarded { count: 0, last: None, error: None });
 
 fn ms(ms: u64) -> Instant {
     Instant::EPOCH + Duration::from_millis(ms)

@@ -21,7 +21,7 @@ fn rfc8489_6_2_1_schedule() {
             assert_eq!(first.get_or_insert(octets.clone()), &octets, "every resend is the same");
         }
         if let Some(event) = client.poll_event() {
-            assert_eq!(event, Event::Failed { request, path: path(), reason: FailureReason::TimedOut });
+            assert_eq!(event, Event::Failed { request, path: path(), reason: TIMED_OUT });
             break now;
         }
         now = client.poll_timeout().expect("it waits").at;
@@ -43,7 +43,7 @@ fn rfc8489_6_2_2_a_stream_is_given_up_after_ti_without_retransmission() {
     assert_eq!(client.poll_timeout().unwrap().at, ms(39500));
     client.handle_timeout(ms(39500));
     assert_eq!(sent(&mut client, ms(39500)).len(), 0);
-    assert_eq!(failure(&mut client), FailureReason::TimedOut);
+    assert_eq!(failure(&mut client), TIMED_OUT);
 }
 
 #[test]
@@ -85,6 +85,38 @@ fn many_transactions_at_once_are_told_apart() {
         assert!(matches!(client.poll_event(), Some(Event::Mapped { request, .. }) if request == expected));
     }
     assert_eq!((client.in_progress(), client.poll_timeout()), (0, None));
+}
+
+#[test]
+fn rfc8489_6_2_a_stream_is_not_limited_to_ten() {
+    let mut client = client();
+    for (transport, limited) in
+        [(Transport::Tcp, false), (Transport::Tls, false), (Transport::Udp, true), (Transport::Dtls, true)]
+    {
+        let remote = ([198, 51, 100, 1], 3000 + transport as u16).into();
+        let path = Path { transport, remote, ..path() };
+        for _ in 0..10 {
+            client.binding(ms(0), path).unwrap();
+        }
+        assert_eq!(client.binding(ms(0), path) == Err(StartError::TooManyToServer), limited, "{path}");
+    }
+}
+
+#[test]
+fn every_response_that_is_discarded_is_told_of_at_the_end() {
+    let mut client = client();
+    let id = ask(&mut client, path());
+    sent(&mut client, ms(0));
+    let stranger = Path { remote: "198.51.100.2:3478".parse().unwrap(), ..path() };
+    assert_eq!(receive(&mut client, ms(1), stranger, &success(id)), Handled::Consumed);
+    while client.in_progress() > 0 {
+        let now = client.poll_timeout().unwrap().at;
+        client.handle_timeout(now);
+        sent(&mut client, now);
+    }
+    let one = Discarded { count: 1, last: Some(Discard::WrongPath), error: None };
+    assert_eq!(failure(&mut client), FailureReason::TimedOut(one));
+    assert_eq!(alloc::format!("{TIMED_OUT}"), "no response in time: nothing came");
 }
 
 #[test]

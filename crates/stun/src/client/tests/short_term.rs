@@ -75,7 +75,8 @@ fn rfc8489_9_1_4_discarded_responses_end_in_a_violation_not_a_timeout() {
         now = client.poll_timeout().unwrap().at;
         client.handle_timeout(now);
     }
-    assert_eq!((failure(&mut client), now), (FailureReason::IntegrityViolated, ms(39500)));
+    let all = Discarded { count: 14, last: Some(Discard::BadIntegrity), error: None };
+    assert_eq!((failure(&mut client), now), (FailureReason::IntegrityViolated(all), ms(39500)));
     assert_eq!(client.stats().bad_integrity, 14);
 }
 
@@ -86,7 +87,8 @@ fn rfc8489_9_1_4_over_a_stream_a_violation_ends_at_once() {
     let id = protected(&mut client, tcp, None);
     sent(&mut client, ms(0));
     assert_eq!(receive(&mut client, ms(1), tcp, &success(id)), Handled::Consumed);
-    assert_eq!((failure(&mut client), client.in_progress()), (FailureReason::IntegrityViolated, 0));
+    let one = Discarded { count: 1, last: Some(Discard::BadIntegrity), error: None };
+    assert_eq!((failure(&mut client), client.in_progress()), (FailureReason::IntegrityViolated(one), 0));
 }
 
 #[test]
