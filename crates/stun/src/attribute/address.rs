@@ -18,25 +18,38 @@ use crate::{attribute::Malformed, message::TransactionId};
 pub(super) const IPV4: u8 = 1;
 pub(super) const IPV6: u8 = 2;
 
-/// The magic cookie and the transaction ID, as octets 4 to 19 of the message have them.
-pub(super) const fn veil(transaction_id: TransactionId) -> [u8; 16] {
-    transaction_id.header_octets()
+/// The magic cookie and the transaction ID, as octets 4 to 19 of the message have them, as one number. Port and IPv4 address
+/// are veiled with its front.
+pub(super) const fn veil(transaction_id: TransactionId) -> u128 {
+    u128::from_be_bytes(transaction_id.header_octets())
 }
 /// What the plain shape is veiled with.
-pub(super) const PLAIN: [u8; 16] = [0; 16];
+pub(super) const PLAIN: u128 = 0;
+const fn port_veil(veil: u128) -> u16 {
+    (veil >> 112) as u16
+}
+const fn ipv4_veil(veil: u128) -> u32 {
+    (veil >> 96) as u32
+}
 
 #[inline]
-pub(super) fn parse(value: &[u8], veil: [u8; 16]) -> Result<SocketAddr, Malformed> {
+pub(super) fn parse(value: &[u8], veil: u128) -> Result<SocketAddr, Malformed> {
     let Some((&[_, family, p0, p1], address)) = value.split_first_chunk() else {
         return Err(Malformed::Length);
     };
     let length = |_| Malformed::Length;
     let ip = match family {
-        IPV4 => IpAddr::V4(Ipv4Addr::from(xor::<4>(address.try_into().map_err(length)?, veil))),
-        IPV6 => IpAddr::V6(Ipv6Addr::from(xor::<16>(address.try_into().map_err(length)?, veil))),
+        IPV4 => {
+            let veiled = u32::from_be_bytes(address.try_into().map_err(length)?);
+            IpAddr::V4(Ipv4Addr::from_bits(veiled ^ ipv4_veil(veil)))
+        }
+        IPV6 => {
+            let veiled = u128::from_be_bytes(address.try_into().map_err(length)?);
+            IpAddr::V6(Ipv6Addr::from_bits(veiled ^ veil))
+        }
         _ => return Err(Malformed::AddressFamily),
     };
-    Ok(SocketAddr::new(ip, u16::from_be_bytes(xor([p0, p1], veil))))
+    Ok(SocketAddr::new(ip, u16::from_be_bytes([p0, p1]) ^ port_veil(veil)))
 }
 
 #[inline]
@@ -45,24 +58,19 @@ pub(super) const fn encoded_len(address: &SocketAddr) -> usize {
 }
 
 #[inline]
-pub(super) fn write(address: &SocketAddr, out: &mut [u8], veil: [u8; 16]) {
-    let port: [u8; 2] = xor(address.port().to_be_bytes(), veil);
-    let mut head = |family| out[..4].copy_from_slice(&[0, family, port[0], port[1]]);
+pub(super) fn write(address: &SocketAddr, out: &mut [u8], veil: u128) {
+    let [p0, p1] = (address.port() ^ port_veil(veil)).to_be_bytes();
+    let mut head = |family| out[..4].copy_from_slice(&[0, family, p0, p1]);
     match address.ip() {
         IpAddr::V4(ip) => {
             head(IPV4);
-            out[4..].copy_from_slice(&xor(ip.octets(), veil));
+            out[4..].copy_from_slice(&(ip.to_bits() ^ ipv4_veil(veil)).to_be_bytes());
         }
         IpAddr::V6(ip) => {
             head(IPV6);
-            out[4..].copy_from_slice(&xor(ip.octets(), veil));
+            out[4..].copy_from_slice(&(ip.to_bits() ^ veil).to_be_bytes());
         }
     }
-}
-
-/// The front of the veil, laid over `octets`.
-fn xor<const N: usize>(octets: [u8; N], veil: [u8; 16]) -> [u8; N] {
-    core::array::from_fn(|i| octets[i] ^ veil[i])
 }
 
 /// An attribute that is one transport address in either shape.

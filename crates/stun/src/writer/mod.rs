@@ -57,8 +57,8 @@ pub enum SealedSha256 {}
 /// ```
 #[must_use = "a message is whole after `fingerprint` or `finish`"]
 pub struct MessageWriter<'p, 'a, S = Open, R = Packet<'a>> {
+    /// It is the only field, so that steps pass it on in a register. What is known of the message is in its header.
     out: &'p mut R,
-    transaction_id: TransactionId,
     #[cfg(test)]
     padding: u8,
     state: PhantomData<(S, &'a ())>,
@@ -80,7 +80,6 @@ impl<'p, 'a, R: Room> MessageWriter<'p, 'a, Open, R> {
         out.commit(HEADER_LEN)?;
         Ok(Self {
             out,
-            transaction_id,
             #[cfg(test)]
             padding: 0,
             state: PhantomData,
@@ -89,14 +88,14 @@ impl<'p, 'a, R: Room> MessageWriter<'p, 'a, Open, R> {
     /// Adds an attribute. An [`Attribute`] that names itself as message integrity or FINGERPRINT does not compile.
     pub fn attribute<'v, A: Attribute<'v>>(mut self, attribute: &A) -> Result<Self, NoRoom> {
         const { assert!(!A::TYPE.is_computed(), "it is computed: see `integrity` and `fingerprint`") };
-        let transaction_id = self.transaction_id;
+        let transaction_id = self.transaction_id()?;
         self.push(A::TYPE, attribute.encoded_len(), |out| attribute.write(out, transaction_id))?;
         Ok(self)
     }
     /// Adds an attribute of any type, as it was read perhaps. One that is computed is left out: it belongs to the message
     /// that it was read from.
     pub fn any_attribute(mut self, attribute: &AnyAttribute<'_>) -> Result<Self, NoRoom> {
-        let (kind, transaction_id) = (attribute.kind(), self.transaction_id);
+        let (kind, transaction_id) = (attribute.kind(), self.transaction_id()?);
         if !kind.is_computed() {
             self.push(kind, attribute.encoded_len(), |out| attribute.write(out, transaction_id))?;
         }
@@ -209,12 +208,22 @@ impl<'p, 'a, S, R: Room> MessageWriter<'p, 'a, S, R> {
         let (header, room) = room.split_first_chunk_mut::<4>().ok_or(NoRoom)?;
         let ([t0, t1], [l0, l1]) = (kind.0.to_be_bytes(), length_field.to_be_bytes());
         *header = [t0, t1, l0, l1];
-        let (value, padding) = room.split_at_mut(value_len);
-        write(value);
-        padding.fill(padding_octet);
+        // Padding lies in the last four octets: they are filled at once, and the value is written over its part of them.
+        if padded != value_len
+            && let Some(last) = room.last_chunk_mut::<4>()
+        {
+            *last = [padding_octet; 4];
+        }
+        write(room.get_mut(..value_len).ok_or(NoRoom)?);
         self.out.commit(4 + padded)?;
         self.out.written_mut()[2..4].copy_from_slice(&message_length.to_be_bytes());
         Ok(())
+    }
+    /// That of the header: what [`MessageWriter::new`] wrote.
+    #[inline]
+    fn transaction_id(&self) -> Result<TransactionId, NoRoom> {
+        let &[_, _, _, _, id @ ..] = self.out.written().first_chunk::<HEADER_LEN>().ok_or(NoRoom)?;
+        Ok(TransactionId::rfc3489(id))
     }
     /// RFC 8489 section 14: zero.
     #[inline]
@@ -235,7 +244,6 @@ impl<'p, 'a, S, R: Room> MessageWriter<'p, 'a, S, R> {
     fn into_state<T>(self) -> MessageWriter<'p, 'a, T, R> {
         MessageWriter {
             out: self.out,
-            transaction_id: self.transaction_id,
             #[cfg(test)]
             padding: self.padding,
             state: PhantomData,
