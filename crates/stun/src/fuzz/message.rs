@@ -1,5 +1,7 @@
 //! The body of the fuzz target `stun_message`: any octets in, invariants checked.
 
+use core::fmt::{self, Write as _};
+
 use ginnel_core::{Buffer, Packet};
 
 use crate::{
@@ -49,9 +51,47 @@ fn look_at(data: &[u8], message: &Message<'_>) {
         for &kind in AnyAttribute::TYPES {
             round_trip(RawAttribute { kind, ..raw }, message.transaction_id());
         }
+        if !raw.kind.is_computed() {
+            round_trip(raw, message.transaction_id());
+        }
         look_into_tokens(raw.value);
     }
     let _ = message.unknown_required(&[]).count();
+    get(message);
+    prints(message);
+}
+
+/// What is asked for by its type is the first of its kind, read.
+fn get(message: &Message<'_>) {
+    fn same<'a, A: Attribute<'a> + Into<AnyAttribute<'a>>>(message: &Message<'a>) {
+        let first = message.attributes().find(|raw| raw.kind == A::TYPE);
+        let read = first.map(|raw| raw.read(message.transaction_id())).transpose();
+        assert_eq!(message.get::<A>().map(|value| value.map(Into::into)), read);
+    }
+    same::<Username<'_>>(message);
+    same::<ErrorCode<'_>>(message);
+    same::<XorMappedAddress>(message);
+    same::<Priority>(message);
+    same::<UseCandidate>(message);
+}
+
+/// What is printed of a stranger's message is one line, and nothing in it steers a terminal (SECURITY.md, case 23).
+fn prints(message: &Message<'_>) {
+    struct Line;
+    impl fmt::Write for Line {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            assert!(!text.chars().any(char::is_control), "{text:?} is printed");
+            Ok(())
+        }
+    }
+    let mut printed = write!(Line, "{message:?}");
+    for raw in message.attributes() {
+        printed = printed.and_then(|()| match raw.read(message.transaction_id()) {
+            Ok(attribute) => write!(Line, "{raw:?} {attribute:?}"),
+            Err(error) => write!(Line, "{raw:?} {error}"),
+        });
+    }
+    assert_eq!(printed, Ok(()));
 }
 
 /// The same octets at another address are the same message (SECURITY.md, case 6).
