@@ -3,7 +3,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use ginnel_core::Packet;
-use ginnel_stun::{Draft, IntegrityKey, Message, attribute::Username};
+use ginnel_stun::{Class, Draft, IntegrityKey, Message, Method, TransactionId, attribute::Username};
 
 #[test]
 fn any_octets_are_a_draft_and_a_draft_is_a_message() {
@@ -23,6 +23,14 @@ fn any_octets_are_a_draft_and_a_draft_is_a_message() {
         written += 1;
     }
     assert!(written > 50, "{written} drafts of 200 fit a packet");
+}
+
+#[test]
+fn headers_are_arbitrary_too() {
+    let mut u = Unstructured::new(&[0xFF; 40]);
+    assert_eq!(Class::arbitrary(&mut u), Ok(Class::Error));
+    assert_eq!(Method::arbitrary(&mut u).map(Method::number), Ok(0xFFF));
+    assert_eq!(TransactionId::arbitrary(&mut u), Ok(TransactionId::new([0xFF; 12])));
 }
 
 #[test]

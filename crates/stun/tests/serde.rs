@@ -3,7 +3,10 @@
 
 use ginnel_stun::{
     Class, Message, Method, ParseError, TransactionId,
-    attribute::{AnyAttribute, AttributeType, ErrorCode, Lifetime, RequestedTransport, XorMappedAddress},
+    attribute::{
+        AccessToken, Algorithm, AnyAttribute, AttributeType, ErrorCode, Lifetime, MobilityTicket, Nonce,
+        Password, PasswordAlgorithm, RequestedTransport, ReservationToken, UserHash, XorMappedAddress,
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, from_value, json, to_value};
@@ -23,6 +26,8 @@ fn values_are_written_and_read() {
     is(XorMappedAddress(([192, 0, 2, 1], 3478).into()), json!("192.0.2.1:3478"));
     is(Lifetime(600), json!(600));
     is(RequestedTransport::UDP, json!(17));
+    is(ReservationToken(*b"reserved"), json!("7265736572766564"));
+    is(UserHash([0xA5; 32]), json!("a5".repeat(32)));
     is(Message::parse(b"short").expect_err("short"), json!({ "offset": 5, "reason": "ShorterThanHeader" }));
 }
 
@@ -32,7 +37,24 @@ fn what_is_no_value_is_not_read() {
     for text in ["", "7472616e73616374696f6e7", "7472616e73616374696f6ezz", "+472616e73616374696f6e73"] {
         assert!(from_value::<TransactionId>(json!(text)).is_err(), "{text}");
     }
+    for text in
+        [json!("72657365727665"), json!("726573657276656g"), json!("+265736572766564"), json!([1, 2, 3])]
+    {
+        assert!(from_value::<ReservationToken>(text.clone()).is_err(), "{text}");
+    }
     assert!(from_value::<ParseError>(json!({ "offset": 5, "reason": "Unheard" })).is_err());
+}
+
+#[test]
+fn secrets_are_counted_and_octets_are_text() {
+    let shown = |value: AnyAttribute<'_>| to_value(value).expect("it is written");
+    assert_eq!(shown(Password(b"secret").into()), json!({ "Password": "6 octets" }));
+    assert_eq!(shown(AccessToken(b"secret!").into()), json!({ "AccessToken": "7 octets" }));
+    assert_eq!(shown(MobilityTicket(b"").into()), json!({ "MobilityTicket": "0 octets" }));
+    assert_eq!(shown(Nonce::new(b"f//4\n\xff").expect("short").into()), json!({ "Nonce": r"f//4\n\xff" }));
+    let unheard = PasswordAlgorithm::new(Algorithm(7), &[1, 2, 0xAB]).expect("short");
+    let want = json!({ "PasswordAlgorithm": { "algorithm": 7, "parameters": "0102ab" } });
+    assert_eq!(shown(unheard.into()), want);
 }
 
 #[test]

@@ -6,8 +6,11 @@ use crate::message::RawAttribute;
 
 /// An attribute that [`AnyAttribute`] has no type for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OtherAttribute<'a> {
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub(super) kind: AttributeType,
+    #[cfg_attr(feature = "serde", serde(serialize_with = "hex::serialize"))]
     pub(super) value: &'a [u8],
 }
 impl<'a> OtherAttribute<'a> {
@@ -123,7 +126,7 @@ macro_rules! every_attribute {
             AddressErrorCode<'a>, PasswordAlgorithms<'a>, AlternateDomain<'a>, Icmp, XorMappedAddressDraft,
             Software<'a>, AlternateServer, TransactionTransmitCounter, IceControlled, IceControlling, ResponseOrigin,
             OtherAddress, ThirdPartyAuthorization<'a>, MobilityTicket<'a>, Nomination, NetworkCost, GoogMiscInfo<'a>,
-            MetaDtlsInStun<'a>, MetaDtlsInStunAcknowledgement,
+            MetaDtlsInStun<'a>, MetaDtlsInStunAcknowledgement, EcnCheck,
         }
     };
 }
@@ -138,23 +141,5 @@ impl<'a> RawAttribute<'a> {
             offset: self.offset,
             reason,
         })
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for OtherAttribute<'_> {
-    /// The number, and the value as a text of hexadecimal digits.
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct;
-        struct Shown<'a>(Hex<'a>);
-        impl serde::Serialize for Shown<'_> {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(&self.0)
-            }
-        }
-        let mut both = serializer.serialize_struct("OtherAttribute", 2)?;
-        both.serialize_field("type", &self.kind)?;
-        both.serialize_field("value", &Shown(Hex(self.value)))?;
-        both.end()
     }
 }

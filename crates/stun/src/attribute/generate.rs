@@ -5,6 +5,8 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use ginnel_core::Ecn;
+
 use super::{
     any::every_attribute,
     list::Listed,
@@ -41,7 +43,7 @@ pub(crate) trait Source<'a> {
             Err(error) => core::str::from_utf8(&octets[..error.valid_up_to()]).unwrap_or_default(),
         }
     }
-    /// A text as ERROR-CODE, REALM and SOFTWARE can have it.
+    /// A text as ERROR-CODE and SOFTWARE can have it.
     fn phrase(&mut self) -> &'a str {
         let text = self.text(TEXT_SENT_MAX);
         text.char_indices().nth(TEXT_SENT_CHARS).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
@@ -134,7 +136,11 @@ generate! {
     Data<'a> = |source| Self(source.counted(OCTETS_MAX));
     MetaDtlsInStun<'a> = |source| Self(source.counted(OCTETS_MAX));
     Username<'a> = |source| Self(source.text(TEXT_SENT_MAX - 1));
-    Realm<'a> = |source| Self(source.phrase());
+    Realm<'a> = |source| {
+        let text = source.phrase();
+        let longest = (1..=text.len()).rev().find_map(|len| Self::new(text.get(..len)?).ok());
+        longest.unwrap_or(Self("realm"))
+    };
     Software<'a> = |source| Self(source.phrase());
     ThirdPartyAuthorization<'a> = |source| Self(source.text(TEXT_READ_MAX));
     Nonce<'a> = |source| Self(source.counted(TEXT_READ_MAX));
@@ -162,6 +168,10 @@ generate! {
         let hashes: [u32; Self::MAX] = core::array::from_fn(|_| u32::from_be_bytes(source.array()));
         let count = usize::from(source.octet()) % (Self::MAX + 1);
         Self::new(&hashes[..count]).unwrap_or_default()
+    };
+    EcnCheck = |source| {
+        let marks = [None, Some(Ecn::NotEct), Some(Ecn::Ect1), Some(Ecn::Ect0), Some(Ecn::Ce)];
+        Self { echo: marks[usize::from(source.octet()) % marks.len()] }
     };
     OtherAttribute<'a> = |source| {
         let kind = AttributeType(u16::from_be_bytes(source.array()));

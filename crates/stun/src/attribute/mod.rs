@@ -1,7 +1,9 @@
 //! Attributes (RFC 8489 section 14): the open trait, the types' numbers, and the values, one file for each RFC.
 //!
-//! Reading tolerates what the RFC wants ignored (reserved bits, padding). A value that exists can be written: what would be
-//! illegal on the wire is refused where the value is made.
+//! Reading tolerates what the RFC wants ignored (reserved bits, padding), and texts that no sender should make: they are only
+//! data, and `Debug` escapes them. A value that exists can be written: what would be illegal on the wire is refused where
+//! the value is made. Two things are left to who makes it: that user names and realms beyond ASCII are prepared
+//! ([`OpaqueString`](crate::OpaqueString)), and the characters of a NONCE, which a client hands back as it came.
 //! MESSAGE-INTEGRITY and FINGERPRINT are not here: they are checked by [`Message`](crate::Message) and written by the
 //! last steps of [`MessageWriter`](crate::MessageWriter), never by hand.
 
@@ -9,11 +11,14 @@ mod address;
 mod any;
 pub(crate) mod generate;
 mod google;
+#[cfg(feature = "serde")]
+mod hex;
 mod kind;
 mod list;
 mod rfc3489;
 mod rfc5780;
 mod rfc6062;
+mod rfc6679;
 mod rfc7635;
 mod rfc7982;
 mod rfc8016;
@@ -30,6 +35,7 @@ pub use rfc3489::{
 };
 pub use rfc5780::{ChangeRequest, OtherAddress, Padding, ResponseOrigin, ResponsePort};
 pub use rfc6062::ConnectionId;
+pub use rfc6679::EcnCheck;
 pub use rfc7635::{AccessToken, SealedToken, ThirdPartyAuthorization, TokenBlock};
 pub use rfc7982::TransactionTransmitCounter;
 pub use rfc8016::MobilityTicket;
@@ -134,16 +140,6 @@ impl AttributeError {
     }
 }
 
-/// Octets as text, two digits each.
-#[cfg(feature = "serde")]
-struct Hex<'a>(&'a [u8]);
-#[cfg(feature = "serde")]
-impl core::fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
-    }
-}
-
 /// An attribute that is one unsigned number in network byte order.
 macro_rules! number_attribute {
     ($(#[$doc:meta])* $name:ident, $inner:ty, $kind:ident) => {
@@ -194,9 +190,10 @@ macro_rules! flag_attribute {
 }
 use flag_attribute;
 
-/// An attribute that is any octets. Only their number is printed: they may be secret, and they may be many.
+/// An attribute that is any octets. Only their number is printed: they may be secret, and they may be many. `$shown` is
+/// how they are serialised: `hex::Hex`, or `hex::Count` where they are a secret.
 macro_rules! octets_attribute {
-    ($(#[$doc:meta])* $name:ident, $kind:ident) => {
+    ($(#[$doc:meta])* $name:ident, $kind:ident, $shown:path) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name<'a>(pub &'a [u8]);
@@ -222,9 +219,10 @@ macro_rules! octets_attribute {
         }
         #[cfg(feature = "serde")]
         impl serde::Serialize for $name<'_> {
-            /// As a text of hexadecimal digits.
+            /// As a text: hexadecimal digits, or only how many octets there are where they are a secret.
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(&$crate::attribute::Hex(self.0))
+                use $crate::attribute::hex;
+                serializer.collect_str(&$shown(self.0))
             }
         }
     };

@@ -100,5 +100,5 @@ octets_attribute! {
     /// assert_eq!(Message::parse(response)?.get()?, Some(Password(b"abcd")));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    Password, PASSWORD
+    Password, PASSWORD, hex::Count
 }

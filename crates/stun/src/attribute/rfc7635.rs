@@ -40,7 +40,7 @@ octets_attribute! {
     /// assert_eq!((token.nonce, token.encrypted_block), (&b"iv."[..], &b"bo"[..]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    AccessToken, ACCESS_TOKEN
+    AccessToken, ACCESS_TOKEN, hex::Count
 }
 impl<'a> AccessToken<'a> {
     /// The token as its outer lengths say. `Err` if the nonce would reach past the end.

@@ -23,5 +23,5 @@ octets_attribute! {
     /// assert_eq!(ticket, Some(MobilityTicket(b"abc")));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    MobilityTicket, MOBILITY_TICKET
+    MobilityTicket, MOBILITY_TICKET, hex::Count
 }

@@ -128,7 +128,7 @@ octets_attribute! {
     /// assert_eq!(Message::parse(send)?.get()?, Some(Data(b"pin")));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    Data, DATA
+    Data, DATA, hex::Hex
 }
 
 /// IPv4 or IPv6, where an attribute asks for one (RFC 8656 section 18.6).
@@ -313,7 +313,9 @@ flag_attribute! {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct ReservationToken(pub [u8; 8]);
+pub struct ReservationToken(
+    #[cfg_attr(feature = "serde", serde(with = "crate::attribute::hex"))] pub [u8; 8],
+);
 impl Attribute<'_> for ReservationToken {
     const TYPE: AttributeType = AttributeType::RESERVATION_TOKEN;
     #[inline]

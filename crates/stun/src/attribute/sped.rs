@@ -22,7 +22,7 @@ octets_attribute! {
     /// assert_eq!(Message::parse(check)?.get()?, Some(MetaDtlsInStun(b"")));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    MetaDtlsInStun, META_DTLS_IN_STUN
+    MetaDtlsInStun, META_DTLS_IN_STUN, hex::Hex
 }
 
 /// META-DTLS-IN-STUN-ACKNOWLEDGEMENT: the CRC-32 of up to four packets that have arrived. Without any it says that

@@ -31,6 +31,7 @@ pub struct Draft<'a> {
 
 /// How a draft is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Seal {
     /// Not at all.
     None,

@@ -233,6 +233,30 @@ impl<'de> serde::Deserialize<'de> for TransactionId {
     }
 }
 
+#[cfg(feature = "arbitrary")]
+mod arbitrary {
+    use arbitrary::{Arbitrary, Result, Unstructured};
+
+    use super::{Class, Method, TransactionId, class_of, method_of};
+
+    impl<'a> Arbitrary<'a> for Class {
+        fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+            Ok(class_of(u.arbitrary()?))
+        }
+    }
+    impl<'a> Arbitrary<'a> for Method {
+        fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+            Ok(method_of(u.arbitrary()?))
+        }
+    }
+    /// One of today: [`TransactionId::rfc3489`] is not what a fuzzer should find by chance.
+    impl<'a> Arbitrary<'a> for TransactionId {
+        fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+            Ok(Self::new(u.arbitrary()?))
+        }
+    }
+}
+
 /// The message type field. The bits of method (`m`) and class (`C`) are interleaved (RFC 8489 section 5, figure 3):
 ///
 /// ```text

@@ -7,7 +7,7 @@
 //! +-------+-------+----------------+------------+
 //! ```
 
-use core::iter::FusedIterator;
+use core::{fmt, iter::FusedIterator};
 
 use crate::{
     attribute::AttributeType,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// An attribute, unread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RawAttribute<'a> {
     /// Its type.
@@ -24,6 +24,12 @@ pub struct RawAttribute<'a> {
     pub value: &'a [u8],
     /// Octets from the front of the message to its header.
     pub offset: usize,
+}
+impl fmt::Debug for RawAttribute<'_> {
+    /// Without the value, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({} octets, at {})", self.kind, self.value.len(), self.offset)
+    }
 }
 
 /// The walk from header to header, checking that each attribute lies within the message, whose length is a multiple of

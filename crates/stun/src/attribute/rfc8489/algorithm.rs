@@ -66,6 +66,7 @@ impl fmt::Display for Algorithm {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PasswordAlgorithm<'a> {
     pub(in crate::attribute) algorithm: Algorithm,
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::attribute::hex::serialize"))]
     pub(in crate::attribute) parameters: &'a [u8],
 }
 impl PasswordAlgorithm<'static> {

@@ -86,7 +86,7 @@ address_attribute! {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct UserHash(pub [u8; 32]);
+pub struct UserHash(#[cfg_attr(feature = "serde", serde(with = "crate::attribute::hex"))] pub [u8; 32]);
 impl UserHash {
     /// The hash of a user name and a realm, both prepared with OpaqueString.
     #[must_use]

@@ -10,6 +10,8 @@
 //!
 //! What is longer than a receiver must take is malformed, and never stored (SECURITY.md, case 9).
 
+use core::fmt;
+
 use crate::{
     attribute::{Attribute, AttributeType, Malformed},
     message::TransactionId,
@@ -22,16 +24,17 @@ pub(in crate::attribute) const TEXT_SENT_MAX: usize = 509;
 /// RFC 8489 sections 14.8 to 14.10, 14.14: fewer than 128 characters are sent.
 pub(in crate::attribute) const TEXT_SENT_CHARS: usize = 127;
 
-/// An attribute that is a bounded text.
+/// An attribute that is a bounded text; where a sender is bound to a syntax as well, `$syntax` checks that.
 macro_rules! text_attribute {
-    ($(#[$doc:meta])* $name:ident, $kind:ident, $too_long:expr, $max_chars:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:ident, $too_long:expr, $max_chars:expr $(, $syntax:path)?) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub struct $name<'a>(pub(in crate::attribute) &'a str);
         impl<'a> $name<'a> {
-            /// To be sent. `Err` if it is longer than a sender may make it.
+            /// To be sent. `Err` if it is not what a sender may make it.
             pub fn new(text: &'a str) -> Result<Self, Malformed> {
+                $($syntax(text)?;)?
                 let chars_fit = text.len() <= $max_chars || text.chars().count() <= $max_chars;
                 if text.len() < $too_long && chars_fit {
                     Ok(Self(text))
@@ -80,7 +83,10 @@ text_attribute! {
     Username, USERNAME, TEXT_SENT_MAX, usize::MAX
 }
 text_attribute! {
-    /// REALM: which long-term credentials the server wants (RFC 8489 section 14.9). Without quotes.
+    /// REALM: which long-term credentials the server wants (RFC 8489 section 14.9). Without quotes around it, and within
+    /// it a quote or a backslash only behind a backslash.
+    ///
+    /// Not ASCII? Then prepare it with OpaqueString (RFC 8265) first.
     ///
     /// ```
     /// use ginnel_stun::{Message, attribute::Realm};
@@ -90,7 +96,22 @@ text_attribute! {
     /// assert_eq!(realm, Some(Realm::new("example.org")?));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    Realm, REALM, TEXT_SENT_MAX + 1, TEXT_SENT_CHARS
+    Realm, REALM, TEXT_SENT_MAX + 1, TEXT_SENT_CHARS, realm_value
+}
+/// RFC 8489 section 14.9: qdtext and quoted-pairs (RFC 3261 section 25.1), without what OpaqueString forbids: nothing at
+/// all, and control characters.
+fn realm_value(text: &str) -> Result<(), Malformed> {
+    if text.is_empty() {
+        return Err(Malformed::Length);
+    }
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let quoted = if character == '\\' { characters.next().filter(char::is_ascii) } else { Some('.') };
+        if character == '"' || character.is_control() || quoted.is_none_or(char::is_control) {
+            return Err(Malformed::Character);
+        }
+    }
+    Ok(())
 }
 text_attribute! {
     /// SOFTWARE: what the sender is (RFC 8489 section 14.14). Nothing in this crate sends it.
@@ -116,11 +137,12 @@ text_attribute! {
 /// assert_eq!(nonce, Some(Nonce::new(b"f//499k9")?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Nonce<'a>(pub(in crate::attribute) &'a [u8]);
 impl<'a> Nonce<'a> {
-    /// To be sent. `Err` if it is longer than what receivers take: a client hands back what a server chose.
+    /// To be sent. `Err` if it is longer than what receivers take. Nothing else is asked of it, for a client hands back
+    /// what a server chose. A server keeps below 128 characters, and leaves out quotes, backslashes and control
+    /// characters: `Nonces`, behind the feature `alloc`, makes such.
     pub const fn new(octets: &'a [u8]) -> Result<Self, Malformed> {
         if octets.len() <= TEXT_READ_MAX { Ok(Self(octets)) } else { Err(Malformed::Length) }
     }
@@ -143,6 +165,20 @@ impl<'a> Attribute<'a> for Nonce<'a> {
     #[inline]
     fn write(&self, out: &mut [u8], _: TransactionId) {
         out.copy_from_slice(self.0);
+    }
+}
+
+impl fmt::Debug for Nonce<'_> {
+    /// As text, whatever it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Nonce(\"{}\")", self.0.escape_ascii())
+    }
+}
+#[cfg(feature = "serde")]
+impl serde::Serialize for Nonce<'_> {
+    /// As text: visible ASCII as it stands, all else escaped as in Rust.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.escape_ascii())
     }
 }
 

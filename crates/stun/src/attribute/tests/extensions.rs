@@ -1,5 +1,7 @@
 //! The attributes of the extensions: their lengths, and the bits that must be ignored.
 
+use ginnel_core::Ecn;
+
 use super::{read, written};
 use crate::attribute::*;
 
@@ -29,6 +31,11 @@ fn rfc8656_18_reserved_bits_are_written_as_zero_and_ignored() {
     reserved(ResponsePort(5000), b"\x13\x88\xff\xff", b"\x13\x88\0\0");
     let counter = TransactionTransmitCounter { requests: 3, responses: 2 };
     reserved(counter, b"\xff\xff\x03\x02", b"\0\0\x03\x02");
+    // An echo that is not valid is arbitrary, so it is among the ignored.
+    reserved(EcnCheck::default(), b"\xff\xff\xff\xfe", b"\0\0\0\0");
+    for (echo, bits) in [(Ecn::NotEct, 0b001), (Ecn::Ect1, 0b011), (Ecn::Ect0, 0b101), (Ecn::Ce, 0b111)] {
+        reserved(EcnCheck { echo: Some(echo) }, &[0xff, 0xff, 0xff, 0xf8 | bits], &[0, 0, 0, bits]);
+    }
 }
 
 #[test]
@@ -45,6 +52,7 @@ fn rfc8656_18_lengths_are_exact() {
     only_of::<ConnectionId>(&[4]);
     only_of::<TransactionTransmitCounter>(&[4]);
     only_of::<ResponsePort>(&[2, 4]);
+    only_of::<EcnCheck>(&[4]);
 }
 
 #[test]

@@ -114,6 +114,47 @@ fn texts_are_only_data() {
 }
 
 #[test]
+fn sec_23_debug_is_one_line_without_control_characters() {
+    let texts = ["line\nline", "\r\u{1b}[2J", "nul\0nul", "\u{85}", "\u{2028}\u{202e}", "\"'; DROP %n"];
+    let kinds = [
+        AttributeType::USERNAME,
+        AttributeType::REALM,
+        AttributeType::NONCE,
+        AttributeType::SOFTWARE,
+        AttributeType::THIRD_PARTY_AUTHORIZATION,
+        AttributeType::ERROR_CODE,
+        AttributeType::ADDRESS_ERROR_CODE,
+        AttributeType(0xFFEE),
+    ];
+    for text in texts {
+        for kind in kinds {
+            let head: &[u8] = match kind {
+                AttributeType::ERROR_CODE | AttributeType::ADDRESS_ERROR_CODE => &[1, 0, 4, 0],
+                _ => &[],
+            };
+            let value = [head, text.as_bytes()].concat();
+            let shown = std::format!("{:?}", AnyAttribute::parse(kind, &value, ID).unwrap());
+            let bad = |it: char| it.is_control() || matches!(it, '\u{2028}' | '\u{202e}');
+            assert!(!shown.contains(bad), "{shown}");
+        }
+    }
+    assert_eq!(std::format!("{:?}", Nonce::new(b"f//\n\xff").unwrap()), r#"Nonce("f//\n\xff")"#);
+}
+
+#[test]
+fn rfc8489_14_9_a_realm_to_be_sent_is_an_unquoted_realm_value() {
+    for legal in ["example.org", "two words", r#"say \"hello\" and \\"#, "caf\u{e9}"] {
+        assert_eq!(Realm::new(legal).map(|it| it.as_str()), Ok(legal));
+    }
+    for illegal in ["\"quoted\"", "a\"b", "ends in \\", "\\\u{e9}", "\\\n", "line\nline", "nul\0", "\u{85}"] {
+        assert_eq!(Realm::new(illegal), Err(Malformed::Character), "{illegal:?}");
+        // What others send is read as it is.
+        assert_eq!(read::<Realm>(illegal.as_bytes()).unwrap().as_str(), illegal);
+    }
+    assert_eq!(Realm::new(""), Err(Malformed::Length));
+}
+
+#[test]
 fn domains_are_visible_ascii() {
     assert_eq!(read::<AlternateDomain>(b"stun.example.org").unwrap().as_str(), "stun.example.org");
     assert_eq!(read::<AlternateDomain>(b"").unwrap_err(), Malformed::Length);
