@@ -74,7 +74,8 @@ pub struct Nat {
     filtering: Filtering,
     ports: PortAssignment,
     parity: bool,
-    range: RangeInclusive<u16>,
+    /// `None`: all ports, in the two ranges of REQ-3a.
+    range: Option<RangeInclusive<u16>>,
     pooling: Pooling,
     refresh: Refresh,
     hairpinning: Hairpinning,
@@ -112,7 +113,7 @@ impl Nat {
             filtering: Filtering::default(),
             ports: PortAssignment::default(),
             parity: false,
-            range: 1_024..=u16::MAX,
+            range: None,
             pooling: Pooling::default(),
             refresh: Refresh::default(),
             hairpinning: Hairpinning::default(),
@@ -150,11 +151,12 @@ impl Nat {
     pub fn with_parity(self) -> Self {
         Self { parity: true, ..self }
     }
-    /// External ports are from this range, 1,024 and above otherwise. When all are taken, datagrams that need another are
-    /// dropped.
+    /// External ports are from this range, those that are preserved as well. Otherwise they are well-known ones, below 1,024,
+    /// where the internal ones are, and else those above (RFC 4787 section 4.2.1, REQ-3a). When all are taken, datagrams that
+    /// need another are dropped.
     #[must_use]
     pub fn with_port_range(self, range: RangeInclusive<u16>) -> Self {
-        Self { range, ..self }
+        Self { range: Some(range), ..self }
     }
     /// See [`Pooling`].
     #[must_use]
@@ -224,15 +226,19 @@ impl Nat {
 
     /// RFC 4787 sections 4.2.1 to 4.2.3.
     fn choose_port(&mut self, now: Instant, ip: IpAddr, inside: u16) -> Option<u16> {
+        let own_range = if inside < 1_024 { 1..=1_023 } else { 1_024..=u16::MAX };
+        let range = self.range.clone().unwrap_or(own_range);
         let mut is_free = |port: u16| !self.mappings.is_taken(now, SocketAddr::new(ip, port));
-        if self.ports == PortAssignment::Preserving && is_free(inside) {
+        if self.ports == PortAssignment::Preserving && range.contains(&inside) && is_free(inside) {
             return Some(inside);
         }
-        let (first, last) = (u64::from(*self.range.start()), u64::from(*self.range.end()));
+        let (first, last) = (u64::from(*range.start()), u64::from(*range.end()));
         let count = (last + 1).checked_sub(first).filter(|count| *count > 0)?;
         let begin = match (self.ports, self.last_port) {
-            (PortAssignment::Contiguous, Some(last_port)) => u64::from(last_port) + 1 + count - first,
-            (PortAssignment::Contiguous, None) => 0,
+            (PortAssignment::Contiguous, Some(last_port)) if range.contains(&last_port) => {
+                u64::from(last_port) + 1 - first
+            }
+            (PortAssignment::Contiguous, _) => 0,
             _ => self.rng.below(count),
         };
         let port = (0..count)

@@ -104,6 +104,25 @@ fn rfc4787_4_2_ports_are_assigned_as_said() {
     }
     let low = out(&mut nat().with_ports(PortAssignment::Preserving), at(0), "192.168.0.2:53", PEERS[0]);
     assert_eq!(low, Some(addr("203.0.113.1:53")), "REQ-3a");
+    for assignment in [PortAssignment::Preserving, PortAssignment::Contiguous, PortAssignment::Random] {
+        let mut nat = nat().with_ports(assignment);
+        for host in 2..20 {
+            for (port, is_low) in [(53, true), (1_023, true), (1_024, false), (5_000, false)] {
+                let external = out(&mut nat, at(0), &format!("192.168.0.{host}:{port}"), PEERS[0]).unwrap();
+                assert_eq!(external.port() < 1_024, is_low, "REQ-3a, {assignment:?}: {external}");
+                assert_ne!(external.port(), 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn preserved_ports_are_of_the_range_too() {
+    let mut nat = nat().with_ports(PortAssignment::Preserving).with_port_range(40_000..=40_001);
+    let preserved = out(&mut nat, at(0), "192.168.0.2:40001", PEERS[0]).unwrap();
+    assert_eq!(preserved.port(), 40_001);
+    assert_eq!(out(&mut nat, at(0), "192.168.0.2:5000", PEERS[0]).unwrap().port(), 40_000);
+    assert_eq!(out(&mut nat, at(0), "192.168.0.2:5001", PEERS[0]), None, "all are taken");
 }
 
 #[test]
