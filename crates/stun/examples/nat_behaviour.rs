@@ -32,14 +32,21 @@ fn main() -> ExitCode {
 }
 
 fn discover(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
-    let server = resolve(&args.next().ok_or(USAGE)?)?;
+    let server = args.next().ok_or(USAGE)?;
+    if server == "--help" || server == "-h" {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    let server = resolve(&server)?;
     // Connecting sends nothing: it asks the host which of its addresses leads there.
     let probe = UdpSocket::bind(if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" })?;
     probe.connect(server)?;
     let mut config = DiscoveryConfig::new(server, probe.local_addr()?.ip());
     while let Some(option) = args.next() {
         config = match option.as_str() {
-            "--fragments" => config.with_fragments(args.next().ok_or(USAGE)?.parse()?),
+            "--fragments" => {
+                config.with_fragments(args.next().and_then(|mtu| mtu.parse().ok()).ok_or(USAGE)?)
+            }
             "--lifetime" => config.with_lifetime(LifetimeSearch::default()),
             _ => return Err(USAGE.into()),
         };
@@ -47,6 +54,7 @@ fn discover(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>
     let (mut seed, clock) = ([0; 32], Epoch::start());
     getrandom::fill(&mut seed)?;
     let mut discovery = Discovery::new(clock.now(), config, Seed::new(seed))?;
+    println!("asking {server} from {}: some seconds", probe.local_addr()?.ip());
     let (mut sockets, mut buffer) = (Sockets::default(), [0; 2048]);
     while let Some(wake) = settle(&mut discovery, clock.now(), &mut buffer, &mut sockets) {
         // One after the other, each for a moment: two sockets need no threads.

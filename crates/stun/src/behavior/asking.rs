@@ -24,6 +24,8 @@ pub(super) enum Wish {
     Nothing,
     /// An answer from elsewhere.
     Change(ChangeRequest),
+    /// An answer from elsewhere, to another port.
+    ChangeTo(ChangeRequest, u16),
     /// An answer to another port.
     ResponsePort(u16),
     /// A message of this length, and an answer as long.
@@ -189,6 +191,7 @@ impl Wish {
         match self {
             Self::Nothing => Ok(open),
             Self::Change(change) => open.attribute(&change),
+            Self::ChangeTo(change, port) => open.attribute(&change)?.attribute(&ResponsePort(port)),
             Self::ResponsePort(port) => open.attribute(&ResponsePort(port)),
             // RFC 5780 section 7.6: as long as the MTU, rounded up to four.
             Self::Length(mtu) => open.attribute(&Padding { octets: mtu.next_multiple_of(4) }),

@@ -36,22 +36,24 @@ impl fmt::Display for Verdict {
 impl Verdict {
     fn not_reached(&self, f: &mut fmt::Formatter<'_>, why: Unknown) -> fmt::Result {
         write!(f, "Nothing can be said of NATs between you and {}: {why}.", self.server)?;
-        if why == Unknown::NoAnswer {
-            f.write_str(
+        f.write_str(match why {
+            Unknown::NoAnswer => {
                 " Try another server; if none answers, UDP is blocked, and only TCP, or a relay over TCP or TLS, connects \
-                 you.",
-            )?;
-        }
-        Ok(())
+                 you."
+            }
+            Unknown::Unreachable => " Look whether its address and port are right, or try another server.",
+            Unknown::Refused(401) => " It wants a user name and a password that it knows.",
+            _ => "",
+        })
     }
     fn mapping_of_nat(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.mapping {
             Known(mapping) => {
                 let meaning = match mapping {
                     Mapping::EndpointIndependent => "every peer sees you at that address",
-                    Mapping::AddressDependent => "each address that you send to sees you at another one",
+                    Mapping::AddressDependent => "peers at different addresses see you at different ports",
                     Mapping::AddressAndPortDependent => {
-                        "each address and port that you send to sees you at another one"
+                        "each peer, and each port of a peer, sees you at a port of its own"
                     }
                 };
                 write!(f, " Its mapping is {mapping}: {meaning}.")
@@ -64,7 +66,7 @@ impl Verdict {
             if self.is_translated() == Some(true) { "Its" } else { "A firewall stands there, and its" };
         match self.filtering {
             Known(Filtering::EndpointIndependent) if self.is_translated() == Some(false) => {
-                f.write_str(" Nothing filters what peers send to you.")
+                f.write_str(" Nothing filters what peers send to you, once you have sent to anybody.")
             }
             Known(filtering) => {
                 let who = match filtering {
@@ -97,9 +99,22 @@ impl Verdict {
                 " Direct connections work with most peers; those behind a NAT whose mapping depends on the peer may need a \
                  relay."
             }
-            (Known(M::AddressDependent | M::AddressAndPortDependent), _) => {
-                " Only a relay connects you to peers behind a similar NAT, or behind a NAT or firewall that filters by \
-                 address and port; direct connections work with all others."
+            (Known(M::AddressDependent), Known(F::EndpointIndependent | F::AddressDependent)) => {
+                " Only a relay connects you to peers behind a NAT or firewall that filters by address and port; direct \
+                 connections work with all others."
+            }
+            (Known(M::AddressAndPortDependent), Known(F::EndpointIndependent | F::AddressDependent)) => {
+                " Only a relay connects you to peers behind a NAT whose mapping is address-and-port-dependent as well, or \
+                 behind a NAT or firewall that filters by address and port; direct connections work with all others."
+            }
+            (Known(M::AddressDependent | M::AddressAndPortDependent), Known(F::AddressAndPortDependent)) => {
+                " Only a relay connects you to peers behind a NAT whose mapping depends on the peer as well, or behind a \
+                 NAT or firewall that filters by address and port; direct connections work with all others."
+            }
+            (Known(M::AddressDependent | M::AddressAndPortDependent), Not(_)) => {
+                " Only a relay connects you to peers behind a NAT or firewall that filters by address and port, and \
+                 perhaps to those behind a NAT whose mapping depends on the peer as well; direct connections work with \
+                 all others."
             }
             (Not(_), _) => " Have a relay at hand: which peers can be reached directly is not known.",
         })
@@ -143,7 +158,7 @@ impl Verdict {
         }
         if self.alg == Known(Alg::Generic) {
             f.write_str(
-                " Something rewrites addresses in what you send or receive (a generic ALG): encrypt what holds any.",
+                " Something rewrites addresses in what you send or receive (a generic ALG): encrypt messages that hold addresses.",
             )?;
         }
         Ok(())

@@ -4,6 +4,10 @@
 //! a way that nothing filters. Of the share of its answers that go missing follows how likely it is that as many
 //! tries as were made have all been lost: silence counts once that is less than one in a million, and until
 //! [`max_tries`](super::DiscoveryConfig::max_tries) it is tried on.
+//!
+//! What comes from the server's other address may be lost more often than what the control asks for. So a silent test of
+//! filtering is *measured* once nothing is filtered any more: does its answer come at all, and so often that its silence
+//! was none of chance?
 
 use alloc::vec::Vec;
 use core::{net::SocketAddr, time::Duration};
@@ -13,8 +17,10 @@ use ginnel_core::{Instant, Path};
 use super::asking::{Answer, MAX_IN_FLIGHT, Question};
 use crate::client::RequestId;
 
-/// Silence is taken for loss unless that is less likely than this.
+/// Silence is taken for loss unless that is less likely than this, by what the control shows.
 const DOUBT: f64 = 1e-6;
+/// The same by what the test itself shows later: less strict, or the chance of one would often deny what the other showed.
+const MEASURED_DOUBT: f64 = 1e-4;
 
 /// The tests of RFC 5780, by what they ask whom from where. A1:P1 is the server, A2:P2 its OTHER-ADDRESS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +49,8 @@ pub(super) enum Test {
     MapAddress,
     /// Section 4.3, test III: it asks A2:P2.
     MapBoth,
-    /// Tests II and III of section 4.4 again, once everything is open: does the server do as asked?
+    /// Tests II and III of section 4.4 again, once everything is open: does the server do as asked, and how often is that
+    /// lost?
     VerifyAddress,
     VerifyPort,
     /// Section 4.6: the first socket asks, and is idle from then on.
@@ -72,8 +79,9 @@ pub(super) struct Series {
     pub(super) test: Test,
     pub(super) question: Question,
     pub(super) outcome: Option<Outcome>,
-    /// Silence is to be told from loss.
-    controlled: bool,
+    /// What a measured test was answered last.
+    seen: Option<Outcome>,
+    manner: Manner,
     /// Between two tries.
     gap: Duration,
     next: Instant,
@@ -81,6 +89,17 @@ pub(super) struct Series {
     answered: u32,
     expired: u32,
     in_flight: Vec<Try>,
+}
+/// When it has been tried often enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// Once it is answered.
+    Expected,
+    /// Once it is answered, or its silence can be told from loss by the control.
+    Controlled,
+    /// Once its own answers show that so many tries of the kind have not all been lost. Their path is another than that of
+    /// the control, and may lose more.
+    Measured(u32),
 }
 #[derive(Clone, Copy, Debug)]
 struct Try {
@@ -103,18 +122,23 @@ impl Round {
     }
     /// Adds a test that is sure to be answered, unless something is wrong: it is tried every `gap`.
     pub(super) fn expect(&mut self, now: Instant, test: Test, question: Question, gap: Duration) {
-        self.add(now, test, question, gap, false);
+        self.add(now, test, question, gap, Manner::Expected);
     }
     /// Adds a test that may stay silent. It needs a control beside it.
     pub(super) fn try_out(&mut self, now: Instant, test: Test, question: Question) {
-        self.add(now, test, question, Duration::ZERO, true);
+        self.add(now, test, question, Duration::ZERO, Manner::Controlled);
     }
-    fn add(&mut self, now: Instant, test: Test, question: Question, gap: Duration, controlled: bool) {
+    /// Adds a test that is tried until it is sure that so many tries have not all been lost.
+    pub(super) fn measure(&mut self, now: Instant, test: Test, question: Question, silent: u32) {
+        self.add(now, test, question, Duration::ZERO, Manner::Measured(silent));
+    }
+    fn add(&mut self, now: Instant, test: Test, question: Question, gap: Duration, manner: Manner) {
         self.series.push(Series {
             test,
             question,
             outcome: None,
-            controlled,
+            manner,
+            seen: None,
             gap,
             next: now,
             tries: 0,
@@ -128,6 +152,11 @@ impl Round {
     }
     pub(super) fn outcome(&self, test: Test) -> Option<Outcome> {
         self.series.iter().find(|series| series.test == test)?.outcome
+    }
+
+    /// How often a test was tried.
+    pub(super) fn tries(&self, test: Test) -> u32 {
+        self.series.iter().find(|series| series.test == test).map_or(0, |series| series.tries)
     }
 
     /// Which test is to be tried now, if any may: the one that was tried least.
@@ -149,18 +178,25 @@ impl Round {
         }
         if series.test == Test::Control {
             // As often as the test that was tried most: no more, no less.
-            let pending = self.series.iter().filter(|it| it.controlled && it.outcome.is_none());
+            let pending =
+                self.series.iter().filter(|it| it.manner == Manner::Controlled && it.outcome.is_none());
             return pending.map(|it| it.tries).max().is_some_and(|tries| series.tries < tries);
         }
         if series.tries < self.min_tries {
             return true;
         }
-        if series.tries >= self.max_tries || !series.controlled {
+        if series.tries >= self.max_tries {
             return false;
         }
         // More, if what is known by now leaves doubt.
         let waiting = |test| self.series.iter().any(|it| it.test == test && !it.in_flight.is_empty());
-        !waiting(series.test) && !waiting(Test::Control) && !self.is_sure(series.tries)
+        match series.manner {
+            Manner::Expected => false,
+            Manner::Controlled => {
+                !waiting(series.test) && !waiting(Test::Control) && !self.is_sure(series.tries)
+            }
+            Manner::Measured(silent) => !waiting(series.test) && !series.shows(silent, MEASURED_DOUBT),
+        }
     }
     fn in_flight(&self) -> usize {
         self.series.iter().map(|series| series.in_flight.len()).sum()
@@ -187,11 +223,17 @@ impl Round {
         let of = |series: &Series| series.in_flight.iter().position(|it| it.request == request);
         let (series, index) = self.series.iter_mut().find_map(|series| of(series).map(|at| (series, at)))?;
         let (test, asked) = (series.test, series.in_flight.remove(index).asked);
-        if test == Test::Control {
-            series.answered += 1;
+        let outcome = outcome(asked);
+        let goes_on = match series.manner {
+            _ if test == Test::Control => true,
+            Manner::Measured(_) => matches!(outcome, Outcome::Answered { .. }),
+            Manner::Expected | Manner::Controlled => false,
+        };
+        if goes_on {
+            (series.answered, series.seen) = (series.answered + 1, Some(outcome));
             return Some((test, asked, Vec::new()));
         }
-        Some((test, asked, self.end(test, outcome(asked))))
+        Some((test, asked, self.end(test, outcome)))
     }
     /// Ends a test; returns the tries that need no answer any more.
     pub(super) fn end(&mut self, test: Test, outcome: Outcome) -> Vec<RequestId> {
@@ -238,14 +280,22 @@ impl Round {
     pub(super) fn judge(&mut self) {
         let control_rests = self.control().is_none_or(|control| control.in_flight.is_empty());
         let silence = |it: &Series| {
-            if it.test == Test::Control || it.outcome.is_some() || !it.in_flight.is_empty() {
-                None
-            } else if !it.controlled {
-                (it.tries >= self.min_tries).then_some(Outcome::Lossy)
-            } else if it.tries >= self.min_tries && self.is_sure(it.tries) {
-                Some(Outcome::Silent)
-            } else {
-                (it.tries >= self.max_tries && control_rests).then_some(Outcome::Lossy)
+            if it.test == Test::Control
+                || it.outcome.is_some()
+                || !it.in_flight.is_empty()
+                || it.tries < self.min_tries
+            {
+                return None;
+            }
+            let at_end = it.tries >= self.max_tries;
+            match it.manner {
+                Manner::Expected => Some(Outcome::Lossy),
+                Manner::Controlled if self.is_sure(it.tries) => Some(Outcome::Silent),
+                Manner::Controlled => (at_end && control_rests).then_some(Outcome::Lossy),
+                Manner::Measured(silent) if it.shows(silent, MEASURED_DOUBT) => it.seen,
+                Manner::Measured(_) => {
+                    at_end.then_some(if it.seen.is_none() { Outcome::Silent } else { Outcome::Lossy })
+                }
             }
         };
         let ends: Vec<_> = self.series.iter().map(silence).collect();
@@ -261,15 +311,21 @@ impl Round {
     fn control(&self) -> Option<&Series> {
         self.series.iter().find(|series| series.test == Test::Control)
     }
-    /// Whether that many lost tries in a row are too unlikely, by what the control shows of loss. Its share of
-    /// answers that go missing is taken a little too high: one more is assumed to be lost.
+    /// Whether that many lost tries in a row are too unlikely, by what the control shows of loss.
     fn is_sure(&self, tries: u32) -> bool {
-        let Some(control) = self.control() else { return false };
-        let loss = f64::from(control.expired + 1) / f64::from(control.expired + control.answered + 1);
+        self.control().is_some_and(|control| control.shows(tries, DOUBT))
+    }
+}
+
+impl Series {
+    /// Whether that many lost tries in a row are too unlikely, by what this one shows of loss. Its share of answers that go
+    /// missing is taken a little too high: one more is assumed to be lost.
+    fn shows(&self, tries: u32, doubt: f64) -> bool {
+        let loss = f64::from(self.expired + 1) / f64::from(self.expired + self.answered + 1);
         let mut all_lost = 1.0;
         for _ in 0..tries {
             all_lost *= loss;
         }
-        all_lost <= DOUBT
+        all_lost <= doubt
     }
 }

@@ -16,7 +16,10 @@ use super::{
     series::{Outcome, Round, Test},
     verdict::{Alg, Filtering, Finding, Fragments, Hairpinning, Mapping, Unknown},
 };
-use crate::attribute::ChangeRequest;
+use crate::{
+    attribute::ChangeRequest,
+    client::{self, AlternateRefusal},
+};
 
 use Finding::{Known, Unknown as Not};
 
@@ -51,6 +54,8 @@ pub(super) struct Facts {
 struct Probed {
     address: Option<Outcome>,
     port: Option<Outcome>,
+    /// How often these two were tried.
+    tries: [u32; 2],
     hairpin: Option<Outcome>,
     hairpin_back: Option<Outcome>,
     fragments: Option<Outcome>,
@@ -81,7 +86,7 @@ impl Discovery {
 
     pub(super) fn begin_reaching(&mut self, now: Instant) {
         let server = self.config.server;
-        let mut round = Round::new(EXPECTED_TRIES, EXPECTED_TRIES);
+        let mut round = Round::new(REACH_TRIES, REACH_TRIES);
         round.expect(now, Test::Reach, self.question(0, server), REACH_GAP);
         round.expect(now, Test::ReachSecond, self.question(1, server), REACH_GAP);
         self.begin(now, Kind::Reaching, round);
@@ -106,9 +111,21 @@ impl Discovery {
             Some(_) => Known(Alg::Generic),
         };
         self.events.push_back(Event::Alg(self.verdict.alg));
-        let other = other_address(self.config.server, &answer);
+        let other = self.other_address(&answer);
         self.facts = Some(Facts { mapped, other, probed: Probed::default() });
         self.begin_probing(now);
+    }
+
+    /// RFC 5780 section 7.4: another address and another port. What leads nowhere, or to ourselves, is not asked.
+    fn other_address(&self, answer: &Answer) -> Result<SocketAddr, Unknown> {
+        let (other, server) = (answer.other.ok_or(Unknown::NoOtherAddress)?, self.config.server);
+        let differs = other.ip() != server.ip() && other.port() != server.port();
+        let own = [self.sockets[0].ip(), answer.mapped.ip()].contains(&other.ip());
+        if differs && leads_somewhere(other, server) && (!own || server.ip().is_loopback()) {
+            Ok(other)
+        } else {
+            Err(Unknown::BadOtherAddress)
+        }
     }
 
     // ---- RFC 5780 sections 4.4, 3.4 and 3.5
@@ -122,7 +139,8 @@ impl Discovery {
             round.try_out(now, Test::FilterAddress, address);
             round.try_out(now, Test::FilterPort, port);
         }
-        if self.config.hairpinning && self.verdict.is_translated() == Some(true) {
+        let leads_here = mapped.into_iter().all(|at| leads_somewhere(at, server));
+        if self.config.hairpinning && self.verdict.is_translated() == Some(true) && leads_here {
             round.try_out(now, Test::Hairpin, self.question(0, mapped[1]));
             round.try_out(now, Test::HairpinBack, self.question(1, mapped[0]));
         }
@@ -152,6 +170,7 @@ impl Discovery {
         let probed = Probed {
             address: self.round.outcome(Test::FilterAddress),
             port: self.round.outcome(Test::FilterPort),
+            tries: [Test::FilterAddress, Test::FilterPort].map(|test| self.round.tries(test)),
             hairpin: self.round.outcome(Test::Hairpin),
             hairpin_back: self.round.outcome(Test::HairpinBack),
             fragments: self.round.outcome(Test::Fragments),
@@ -202,21 +221,31 @@ impl Discovery {
             (_, Ok(_)) => self.mapping(),
         };
         self.events.push_back(Event::Mapping(self.verdict.mapping));
-        let mut round = Round::new(EXPECTED_TRIES, EXPECTED_TRIES);
-        if let (Known(Mapping::EndpointIndependent), Ok(other)) = (self.verdict.mapping, other) {
-            let probed = self.facts.as_ref().map(|facts| facts.probed).unwrap_or_default();
-            // The second socket has sent to all of them.
+        let seen = [Test::MapPort, Test::MapBoth].map(|test| self.mapped_by(test));
+        self.reached_directly = seen.map(|seen| seen.is_some());
+        self.begin_verifying(now, seen);
+    }
+    /// The second socket has sent to all of the server's addresses: what they answer is let in, if it comes to the mapping
+    /// that they see. `seen` are those of A1:P2 and A2:P2.
+    fn begin_verifying(&mut self, now: Instant, seen: [Option<SocketAddr>; 2]) {
+        let mut round = Round::new(self.config.min_tries(), self.config.max_tries());
+        if let Some(Facts { mapped: [_, first], other: Ok(other), probed }) = self.facts {
             let [address, port] = self.change_questions(1, other);
-            let gap = self.patience();
-            if probed.address == Some(Outcome::Silent) {
-                round.expect(now, Test::VerifyAddress, address, gap);
-            }
-            if probed.port == Some(Outcome::Silent) {
-                round.expect(now, Test::VerifyPort, port, gap);
+            let tests = [
+                (Test::VerifyAddress, address, probed.address, probed.tries[0], seen[1]),
+                (Test::VerifyPort, port, probed.port, probed.tries[1], seen[0]),
+            ];
+            for (test, mut question, probed, silent, seen) in tests {
+                let (Some(Outcome::Silent), Some(seen)) = (probed, seen) else { continue };
+                // Section 7.5: to any port, and to no other address.
+                if let (Wish::Change(change), true) =
+                    (question.wish, seen != first && seen.ip() == first.ip())
+                {
+                    question.wish = Wish::ChangeTo(change, seen.port());
+                }
+                round.measure(now, test, question, silent);
             }
         }
-        // What the tests of mapping found of the server's other addresses is wanted once more.
-        self.reached_directly = [Test::MapPort, Test::MapBoth].map(|test| self.mapped_by(test).is_some());
         self.begin(now, Kind::Verifying, round);
     }
     fn mapped_by(&self, test: Test) -> Option<SocketAddr> {
@@ -276,8 +305,11 @@ impl Discovery {
             Some(Outcome::Refused(code)) => Err(Unknown::Refused(code)),
             Some(Outcome::Silent) if !answers => Err(Unknown::OtherAddressSilent),
             Some(Outcome::Silent) => match self.round.outcome(verify) {
-                None | Some(Outcome::Answered { .. }) => Ok(false),
-                Some(_) => Err(Unknown::ChangeRequestUnanswered),
+                Some(Outcome::Answered { came, .. }) if came.remote == from => Ok(false),
+                Some(Outcome::Answered { .. }) => Err(Unknown::ChangeRequestIgnored),
+                Some(Outcome::Refused(code)) => Err(Unknown::Refused(code)),
+                Some(Outcome::Lossy) => Err(Unknown::TooLossy),
+                _ => Err(Unknown::ChangeRequestUnanswered),
             },
             _ => Err(Unknown::TooLossy),
         };
@@ -305,8 +337,10 @@ impl Discovery {
         let open = self.verdict.mapping == Known(Mapping::EndpointIndependent)
             || self.verdict.filtering == Known(Filtering::EndpointIndependent);
         match (facts.probed.hairpin, facts.probed.hairpin_back) {
-            (Some(Outcome::Returned(from)), _) => Known(hairpin_from(from, self.sockets[0].ip())),
-            (_, Some(Outcome::Returned(from))) => Known(hairpin_from(from, self.sockets[1].ip())),
+            (None, None) => Not(Unknown::BadMappedAddress),
+            (Some(Outcome::Returned(from)), _) | (_, Some(Outcome::Returned(from))) => {
+                hairpin_from(from.ip(), self.sockets[0].ip(), facts.mapped.map(|it| it.ip()))
+            }
             (Some(Outcome::Silent), Some(Outcome::Silent)) if open => Known(Hairpinning::None),
             (Some(Outcome::Silent), Some(Outcome::Silent)) => Not(Unknown::HiddenByFiltering),
             _ => Not(Unknown::TooLossy),
@@ -314,23 +348,31 @@ impl Discovery {
     }
 }
 
-fn hairpin_from(source: SocketAddr, sender: IpAddr) -> Hairpinning {
-    if source.ip() == sender { Hairpinning::InternalSource } else { Hairpinning::ExternalSource }
+fn hairpin_from(source: IpAddr, local: IpAddr, mapped: [IpAddr; 2]) -> Finding<Hairpinning> {
+    if source == local {
+        Known(Hairpinning::InternalSource)
+    } else if mapped.contains(&source) {
+        Known(Hairpinning::ExternalSource)
+    } else {
+        // One of two NATs in a row, or another address of a pool.
+        Not(Unknown::StrangeSource)
+    }
 }
 
-/// RFC 5780 section 7.4: another address and another port. What leads nowhere, or back into this host, is not asked.
-fn other_address(server: SocketAddr, answer: &Answer) -> Result<SocketAddr, Unknown> {
-    let other = answer.other.ok_or(Unknown::NoOtherAddress)?;
-    let (ip, port) = (other.ip(), other.port());
-    let differs = ip != server.ip() && port != server.port() && ip.is_ipv4() == server.is_ipv4();
-    let leads_there = port != 0
-        && !ip.is_unspecified()
-        && !ip.is_multicast()
-        && (!ip.is_loopback() || server.ip().is_loopback());
-    if differs && leads_there { Ok(other) } else { Err(Unknown::BadOtherAddress) }
+/// Whether an address that the server has named is one that its own sockets can ask, and somebody may be at. The checks are
+/// those of an alternate server.
+fn leads_somewhere(named: SocketAddr, server: SocketAddr) -> bool {
+    let asked = match client::is_askable(named) {
+        // Tests on one host.
+        Err(AlternateRefusal::Loopback) => server.ip().is_loopback() && named.port() != 0,
+        asked => asked.is_ok(),
+    };
+    asked && named.is_ipv4() == server.is_ipv4()
 }
 
 /// How often something is tried that is sure to be answered unless something is wrong.
 pub(super) const EXPECTED_TRIES: u32 = 12;
+/// The same while nothing is known of the round trip, and each is waited for longer.
+const REACH_TRIES: u32 = 10;
 /// RFC 8489 section 6.2.1: the RTO where nothing is known of the round trip.
 const REACH_GAP: core::time::Duration = core::time::Duration::from_millis(500);

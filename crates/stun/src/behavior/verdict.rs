@@ -69,7 +69,8 @@ pub enum Unknown {
     /// The server answered CHANGE-REQUEST from the address that was asked.
     #[error("the server does not change its address as asked")]
     ChangeRequestIgnored,
-    /// The server's other address answers, and yet CHANGE-REQUEST brings no answer from it even where nothing is filtered.
+    /// The server's other address answers, and yet CHANGE-REQUEST brings no answer from it even where nothing should be
+    /// filtered any more.
     #[error("the server does not answer when asked to change its address")]
     ChangeRequestUnanswered,
     /// The mapping changed while it was looked at.
@@ -81,6 +82,12 @@ pub enum Unknown {
     /// Mapping and filtering together keep back what hairpinning would return.
     #[error("mapping and filtering hide it")]
     HiddenByFiltering,
+    /// The address that the server sees is none that can be asked from here: of another family, or nowhere to send to.
+    #[error("the address that the server sees cannot be asked from here")]
+    BadMappedAddress,
+    /// What was sent to the mapped address came back from an address that is neither the local nor the mapped one.
+    #[error("what comes back bears an address that is neither the local nor the mapped one")]
+    StrangeSource,
     /// There is no NAT that could do it.
     #[error("no NAT was found")]
     NotTranslated,

@@ -60,6 +60,7 @@ use transaction::{History, Kind, Timer, Transaction};
 pub use config::ClientConfig;
 pub use event::{AlternateRefusal, Discard, Discarded, Event, FailureReason, Response, StartError, Stats};
 pub use request::{MAX_RESPONSE_PATHS, Request, RequestId};
+pub(crate) use response::is_askable;
 
 use crate::{
     message::{Message, Method, TransactionId},

@@ -339,7 +339,7 @@ fn refusal(code: u16, error: &Message<'_>) -> FailureReason {
 }
 
 /// SECURITY.md case 39: whether a server can be there, and not something else.
-fn is_askable(server: SocketAddr) -> Result<(), AlternateRefusal> {
+pub(crate) fn is_askable(server: SocketAddr) -> Result<(), AlternateRefusal> {
     // An IPv4 address within an IPv6 one is where it leads to.
     let ip = match server.ip() {
         IpAddr::V6(v6) => match v6.to_ipv4() {

@@ -176,9 +176,10 @@ fn two_nats_in_a_row_are_as_one_with_the_worse_of_both() {
 
 #[test]
 fn two_nats_in_a_row_hairpin_at_the_outer_one() {
+    use Finding::Known;
     for (hairpinning, expected) in [
-        (netsim::Hairpinning::None, Hairpinning::None),
-        (netsim::Hairpinning::ExternalSource, Hairpinning::ExternalSource),
+        (netsim::Hairpinning::None, Known(Hairpinning::None)),
+        (netsim::Hairpinning::ExternalSource, Known(Hairpinning::ExternalSource)),
     ] {
         let mut world = World::new(1);
         let outer = world.nat().with_hairpinning(hairpinning).with_kind(netsim::NatKind::PortRestricted);
@@ -188,8 +189,19 @@ fn two_nats_in_a_row_hairpin_at_the_outer_one() {
         let carrier = world.behind(outer);
         let home = world.sim.network(carrier, inner);
         let node = world.discover_in(home, config());
-        assert_eq!(world.verdict(node, secs(20)).hairpinning, Finding::Known(expected));
+        assert_eq!(world.verdict(node, secs(20)).hairpinning, expected);
     }
+}
+
+#[test]
+fn a_hairpin_from_between_two_nats_is_neither_internal_nor_external() {
+    let mut world = World::new(1);
+    let outer = world.nat().with_hairpinning(netsim::Hairpinning::InternalSource);
+    let carrier = world.behind(outer);
+    let inner = Nat::new(["100.64.0.7"], world.sim.seed("inner"));
+    let home = world.sim.network(carrier, inner);
+    let node = world.discover_in(home, config());
+    assert_eq!(world.verdict(node, secs(20)).hairpinning, Finding::Unknown(Unknown::StrangeSource));
 }
 
 #[test]

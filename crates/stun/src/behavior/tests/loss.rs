@@ -42,7 +42,8 @@ fn with_loss_the_verdict_is_right_or_unknown_and_mostly_right() {
             }
         }
     }
-    assert!(known * 100 >= findings * 98, "ten per cent of loss on four links: {known} of {findings}");
+    // Ten per cent of loss on each link: nearly half of the answers do not come.
+    assert!(known * 100 >= findings * 95, "{known} of {findings}");
 }
 
 #[test]
@@ -106,12 +107,15 @@ fn delay_jitter_reordering_and_duplicates_change_nothing() {
 
 #[test]
 fn satellites_are_waited_for() {
-    let mut world = World::new(1);
-    let nat = world.nat().with_kind(netsim::NatKind::Symmetric);
-    let home = world.behind(nat);
-    world.sim.set_default_link(NetworkId::CORE, Link::new(ms(400)));
-    let node = world.discover_in(home, config());
-    let verdict = world.verdict(node, secs(60));
-    assert_eq!(verdict.mapping, Finding::Known(Mapping::AddressAndPortDependent));
-    assert_eq!(verdict.filtering, Finding::Known(Filtering::AddressAndPortDependent));
+    // Twice a hop of the core there, and twice back: round trips of 1.6 s and 3.2 s.
+    for latency in [400, 800] {
+        let mut world = World::new(1);
+        let nat = world.nat().with_kind(netsim::NatKind::Symmetric);
+        let home = world.behind(nat);
+        world.sim.set_default_link(NetworkId::CORE, Link::new(ms(latency)));
+        let node = world.discover_in(home, config());
+        let verdict = world.verdict(node, secs(120));
+        assert_eq!(verdict.mapping, Finding::Known(Mapping::AddressAndPortDependent), "{latency}");
+        assert_eq!(verdict.filtering, Finding::Known(Filtering::AddressAndPortDependent), "{latency}");
+    }
 }

@@ -187,6 +187,34 @@ fn strangers_are_foreign_and_untouched() {
 }
 
 #[test]
+fn it_ends_in_time_and_sends_no_more_than_it_may_wherever_the_line_breaks() {
+    for (latency, step) in [(20, 100), (800, 2_000)] {
+        for at in (0..40).map(|it| it * step) {
+            let mut world = World::new(1);
+            let nat =
+                world.nat().with_kind(NatKind::PortRestricted).with_hairpinning(netsim::Hairpinning::None);
+            let home = world.behind(nat);
+            world.sim.set_default_link(NetworkId::CORE, Link::new(ms(latency)));
+            let node = world.discover_in(home, config().with_fragments(1500));
+            let server = world.server_host;
+            world.sim.after(ms(at), move |sim| sim.cut(home, server));
+            let verdict = world.verdict(node, secs(240));
+            assert!(world.sim.get(node).get().stats().sent <= 68 + 8 * 24, "{at} ms");
+            for (known, right) in
+                [(verdict.mapping.known().is_some(), 1), (verdict.filtering.known().is_some(), 2)]
+            {
+                assert!(!known || at > step * right, "nothing is known at once: {at} ms, {verdict:?}");
+            }
+            assert!(
+                verdict.filtering.known().is_none_or(|it| it == Filtering::AddressAndPortDependent),
+                "{at} ms"
+            );
+            assert!(verdict.mapping.known().is_none_or(|it| it == Mapping::EndpointIndependent), "{at} ms");
+        }
+    }
+}
+
+#[test]
 fn what_it_keeps_is_bounded() {
     // As many tries as there can be, of every test that stays silent.
     let mut world = World::new(1);

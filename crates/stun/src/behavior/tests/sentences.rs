@@ -23,6 +23,11 @@ fn every_verdict_in_its_words() {
             all.push((std::format!("mapping {mapping}, filtering {filtering}"), it));
         }
     }
+    for (_, mapping) in MAPPINGS {
+        let (mapping_, filtering) = (Finding::Known(mapping), Finding::Unknown(Unknown::TooLossy));
+        let it = Verdict { mapping: mapping_, filtering, ..verdict() };
+        all.push((std::format!("mapping {mapping}, filtering not known"), it));
+    }
     let eim = Verdict { mapping: Finding::Known(Mapping::EndpointIndependent), ..verdict() };
     for (_, hairpinning) in HAIRPINNINGS {
         all.push((
@@ -61,7 +66,7 @@ fn every_verdict_in_its_words() {
         let no_filtering = Verdict { filtering: Finding::Unknown(why), ..eim };
         all.push((std::format!("no filtering known, {why:?}"), no_filtering));
     }
-    for why in [Unknown::HiddenByFiltering, Unknown::TooLossy, Unknown::NotTranslated] {
+    for why in WHY_NO_HAIRPINNING {
         let no_hairpinning = Verdict { hairpinning: Finding::Unknown(why), ..eim };
         all.push((std::format!("no hairpinning known, {why:?}"), no_hairpinning));
     }
@@ -94,6 +99,13 @@ const WHY_NO_FILTERING: [Unknown; 4] = [
     Unknown::Refused(420),
     Unknown::TooLossy,
 ];
+const WHY_NO_HAIRPINNING: [Unknown; 5] = [
+    Unknown::HiddenByFiltering,
+    Unknown::TooLossy,
+    Unknown::NotTranslated,
+    Unknown::BadMappedAddress,
+    Unknown::StrangeSource,
+];
 const WHY_NO_LIFETIME: [Unknown; 5] = [
     Unknown::DifferentAddresses,
     Unknown::ResponsePortIgnored,
@@ -117,7 +129,13 @@ fn a_verdict_survives_its_serialisation() {
     assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), one);
     let reasons =
         [Unknown::NotAsked, Unknown::NoPlainAddress, Unknown::PaddingIgnored, Unknown::NeverExpired];
-    for why in WHY_NOTHING.into_iter().chain(WHY_NO_MAPPING).chain(WHY_NO_FILTERING).chain(reasons) {
+    for why in WHY_NOTHING
+        .into_iter()
+        .chain(WHY_NO_MAPPING)
+        .chain(WHY_NO_FILTERING)
+        .chain(WHY_NO_HAIRPINNING)
+        .chain(reasons)
+    {
         let one = Verdict::unknown(server_address(), why);
         let json = serde_json::to_string(&one).unwrap();
         assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), one, "{json}");

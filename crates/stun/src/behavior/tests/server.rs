@@ -37,6 +37,10 @@ pub(super) enum Fault {
     DeafToResponsePort,
     /// It sends no MAPPED-ADDRESS, and no PADDING.
     Terse,
+    /// It says that it sees this.
+    Sees(SocketAddr),
+    /// Seven of eight datagrams from elsewhere than its first endpoint are lost.
+    LosesElsewhere,
     /// It answers everything with this error.
     Always(u16),
 }
@@ -89,6 +93,11 @@ impl Server {
             }
             Fault::DeafToChange => wish.change.is_some(),
             Fault::DeafToResponsePort => wish.port.is_some(),
+            Fault::LosesElsewhere => {
+                let elsewhere =
+                    wish.change.is_some() || input.path.local != SocketAddr::new(self.ips[0], PORTS[0]);
+                elsewhere && !input.packet.bytes()[8].is_multiple_of(8)
+            }
             _ => false,
         };
         if silent {
@@ -124,8 +133,9 @@ impl Server {
         );
         let port = wish.port.filter(|_| self.fault != Fault::IgnoresResponsePort);
         let to = SocketAddr::new(remote.ip(), port.unwrap_or(remote.port()));
+        let seen = if let Fault::Sees(seen) = self.fault { seen } else { remote };
         let mut open = MessageWriter::new(&mut input.packet, Class::Success, Method::BINDING, wish.id)
-            .and_then(|open| open.attribute(&XorMappedAddress(remote)))
+            .and_then(|open| open.attribute(&XorMappedAddress(seen)))
             .and_then(|open| open.attribute(&ResponseOrigin(from)))
             .unwrap();
         if self.fault != Fault::Terse {

@@ -79,8 +79,12 @@ fn an_other_address_that_leads_nowhere_is_not_asked() {
         "198.51.100.2:0",
         "0.0.0.0:3479",
         "127.0.0.1:3479",
+        "198.51.100.2:0",
         "224.0.0.1:3479",
+        "255.255.255.255:3479",
         "[2001:db8::1]:3479",
+        "192.168.0.2:3479", // ourselves
+        "203.0.113.1:3479", // as we are seen
     ] {
         let other = other.parse().unwrap();
         let mut world = World::with_fault(Fault::OtherIs(other));
@@ -114,6 +118,87 @@ fn a_server_that_does_not_change_its_address_is_not_taken_for_a_filter() {
         assert_eq!(verdict.mapping, Finding::Known(Mapping::EndpointIndependent));
         assert_eq!(verdict.filtering, Finding::Unknown(why), "{fault:?}");
     }
+}
+
+#[test]
+fn a_server_that_is_deaf_to_change_request_is_not_taken_for_a_filter_of_any_nat() {
+    for (mapping, expected) in MAPPINGS {
+        for (filtering, _) in FILTERINGS {
+            for fault in [Fault::DeafToChange, Fault::IgnoresChange] {
+                let mut world = World::with_fault(fault);
+                let nat = world.nat().with_mapping(mapping).with_filtering(filtering);
+                let home = world.behind(nat);
+                let node = world.discover_in(home, config());
+                let verdict = world.verdict(node, secs(40));
+                assert_eq!(verdict.mapping, Finding::Known(expected));
+                assert_eq!(verdict.filtering.known(), None, "{fault:?}, {mapping}, {filtering}: {verdict:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_from_the_second_address_that_loses_more_is_not_taken_for_a_filter() {
+    let mut known = 0;
+    for seed in 0..40 {
+        for (mapping, _) in MAPPINGS {
+            let mut world = World::with_server(seed, Fault::LosesElsewhere, [A1, A2]);
+            let nat = world.nat().with_mapping(mapping);
+            let home = world.behind(nat);
+            let node = world.discover_in(home, config());
+            let filtering = world.verdict(node, secs(120)).filtering;
+            assert!(filtering.known().is_none_or(|it| it == Filtering::EndpointIndependent), "seed {seed}");
+            known += u32::from(filtering.known().is_some());
+        }
+    }
+    assert!((1..120).contains(&known), "both happen: {known}");
+}
+
+#[test]
+fn a_mapped_address_that_leads_nowhere_is_not_asked() {
+    for seen in [
+        "203.0.113.1:0",
+        "0.0.0.0:5000",
+        "127.0.0.1:5000",
+        "224.0.0.1:5353",
+        "255.255.255.255:9",
+        "203.0.113.1:22",
+        "[2001:db8::1]:5000",
+    ] {
+        let seen = seen.parse().unwrap();
+        let mut world = World::with_fault(Fault::Sees(seen));
+        world.sim.record(10_000);
+        let nat = world.nat();
+        let home = world.behind(nat);
+        let node = world.discover_in(home, config());
+        let verdict = world.verdict(node, secs(30));
+        assert_eq!(verdict.mapped, Finding::Known(seen));
+        assert_eq!(verdict.hairpinning, Finding::Unknown(Unknown::BadMappedAddress), "{seen}");
+        let asked: Vec<_> = world.sim.log().map(|entry| entry.destination).collect();
+        assert!(asked.len() > 2 && !asked.contains(&seen), "{seen}");
+    }
+}
+
+#[test]
+fn few_packets_go_to_an_address_that_the_server_alone_has_named() {
+    let victim: IpAddr = "192.0.2.66".parse().unwrap();
+    let to_victim = |fault| {
+        let mut world = World::with_fault(fault);
+        let host = world.sim.host([victim]);
+        world.sim.record(100_000);
+        let nat = world.nat().with_kind(NatKind::PortRestricted);
+        let home = world.behind(nat);
+        let node = world.discover_in(home, config().with_lifetime(LifetimeSearch::default()));
+        world.verdict(node, secs(3_600));
+        let _ = host;
+        let sent =
+            |entry: &&netsim::Entry| entry.fate == netsim::Fate::Sent && entry.destination.ip() == victim;
+        world.sim.log().filter(sent).count()
+    };
+    // Two addresses of the second one, each as often as something is tried that should answer.
+    assert_eq!(to_victim(Fault::OtherIs(SocketAddr::new(victim, 3479))), 24);
+    // The hairpins of both sockets, without loss.
+    assert_eq!(to_victim(Fault::Sees(SocketAddr::new(victim, 5000))), 20);
 }
 
 #[test]
@@ -212,6 +297,26 @@ fn sockets_that_are_refused_or_lost_end_it() {
     let verdict = world.verdict(node, secs(1));
     assert!(verdict.mapped.known().is_some(), "what was found out stays");
     assert_eq!(verdict.filtering, Finding::Unknown(Unknown::SocketLost));
+}
+
+#[test]
+fn a_socket_that_opens_after_the_end_is_given_back() {
+    let mut discovery = Discovery::new(Instant::EPOCH, config(), Seed::new([1; 32])).unwrap();
+    let [Some(_), Some(_)] = [(); 2].map(|()| discovery.poll_request()) else { panic!("two sockets") };
+    discovery.close(Instant::EPOCH);
+    assert!(!discovery.is_closed(), "the driver is still opening two");
+    let late: SocketAddr = "192.168.0.2:40000".parse().unwrap();
+    discovery.handle_notice(Instant::EPOCH, Notice::Opened { ticket: Ticket(0), result: Ok(late) });
+    let released = Request::Release { transport: Transport::Udp, local: late, remote: None };
+    assert_eq!(discovery.poll_request(), Some(released));
+    assert!(!discovery.is_closed());
+    discovery
+        .handle_notice(Instant::EPOCH, Notice::Opened { ticket: Ticket(1), result: Err(Refused::InUse) });
+    assert_eq!((discovery.poll_request(), discovery.is_closed()), (None, true));
+    // What was not asked for yet is not asked for any more.
+    let mut discovery = Discovery::new(Instant::EPOCH, config(), Seed::new([1; 32])).unwrap();
+    discovery.close(Instant::EPOCH);
+    assert!(discovery.is_closed());
 }
 
 #[test]
