@@ -55,7 +55,7 @@ pub enum HostNameError {
         /// Its offset.
         at: usize,
     },
-    /// It is an IP address, which is not a name: leave the name out.
+    /// It is an IP address, or ends in a number as only addresses do: leave the name out, or correct the address.
     Address,
 }
 
@@ -77,7 +77,10 @@ impl fmt::Display for HostNameError {
                     "the octet at offset {at} is none of a host name: write other scripts in their ASCII form"
                 )
             }
-            Self::Address => f.write_str("this is an IP address, not a host name: connect without a name"),
+            Self::Address => f.write_str(
+                "this is an IP address, or ends in a number as only addresses do, so it is not a host name: connect without \
+                 a name, or correct the address",
+            ),
         }
     }
 }

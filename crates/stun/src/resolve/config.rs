@@ -3,9 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use ginnel_core::Transport;
-
-use super::DnsName;
+use ginnel_core::{HostName, Transport};
 
 /// How a [`Resolver`](super::Resolver) goes about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +18,7 @@ pub struct ResolverConfig {
     pub ipv6: bool,
     /// The name in the certificate of a server whose URI holds an address, if the same source gave both (RFC 7350 section
     /// 4.6.1). Where a URI has a name, that is the name (RFC 5928 section 5).
-    pub server_name: Option<DnsName>,
+    pub server_name: Option<HostName>,
     /// When to give up what is not answered. By default ten seconds after the start.
     pub deadline: Duration,
     /// How long to wait for one answer. By default five seconds.
@@ -71,7 +69,7 @@ impl ResolverConfig {
     }
     /// With the name that the certificate must hold where the URI has an address.
     #[must_use]
-    pub fn with_server_name(mut self, name: DnsName) -> Self {
+    pub const fn with_server_name(mut self, name: HostName) -> Self {
         self.server_name = Some(name);
         self
     }

@@ -1,10 +1,13 @@
 //! What a resolver says, and why one cannot be made.
 
-use core::{fmt, net::SocketAddr};
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
-use ginnel_core::{Ticket, Transport};
+use ginnel_core::{Alpn, HostName, HostNameError, Ticket, Transport};
 
-use super::{DnsName, DnsNameError, Rank};
+use super::Rank;
 
 /// What a resolver says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +24,12 @@ pub enum Event {
 }
 
 /// A question for the DNS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Pairs it with its answer.
     pub ticket: Ticket,
     /// The name, absolute: search lists are not for it.
-    pub name: DnsName,
+    pub name: HostName,
     /// Which records.
     pub kind: RecordKind,
 }
@@ -62,8 +65,8 @@ impl fmt::Display for RecordKind {
     }
 }
 
-/// A server to try.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A server to try: what [`ginnel_core::Request::Connect`] is to be given, where it is no datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Candidate {
     /// Over what.
@@ -72,19 +75,19 @@ pub struct Candidate {
     pub address: SocketAddr,
     /// The name that the server's certificate must hold, over TLS and DTLS: the host of the URI, wherever NAPTR and SRV
     /// records led (RFC 5928 section 5, RFC 7350 section 4.1.1). With `None` it must hold the address.
-    pub server_name: Option<DnsName>,
+    pub server_name: Option<HostName>,
     /// What to offer by ALPN, over TLS and DTLS (RFC 7443).
-    pub alpn: Option<&'static [u8]>,
+    pub alpn: Option<Alpn>,
     /// How much it is preferred.
     pub rank: Rank,
 }
 
 /// One question that led to nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} {name}: {reason}")]
 pub struct Failure {
     /// The name that was asked for, or would have been.
-    pub name: DnsName,
+    pub name: HostName,
     /// Which records.
     pub kind: RecordKind,
     /// Why it led to nothing.
@@ -186,10 +189,13 @@ pub enum ResolveError {
         "a secure URI needs a name for its certificate: write the name, or give it by `with_server_name`"
     )]
     AddressWithoutName,
+    /// No server has this address: it is unspecified, multicast or broadcast.
+    #[error("no server has the address {0}: write that of the server")]
+    Address(IpAddr),
     /// The URI has an address of a family that is switched off.
     #[error("the URI has an address of a family that is switched off: switch it on by `with_families`")]
     Family,
     /// The host is no name of the DNS.
     #[error("the host cannot be looked up: {0}")]
-    Name(#[from] DnsNameError),
+    Name(HostNameError),
 }

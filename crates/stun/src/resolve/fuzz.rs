@@ -3,9 +3,9 @@
 use alloc::{collections::BTreeSet, string::ToString, vec::Vec};
 use core::time::Duration;
 
-use ginnel_core::{Instant, Seed, Ticket, Transport};
+use ginnel_core::{HostName, Instant, Seed, Ticket, Transport};
 
-use super::{AnswerError, DnsName, Event, Naptr, Record, RecordKind, Resolver, ResolverConfig, Srv};
+use super::{AnswerError, Event, Naptr, Record, RecordKind, Resolver, ResolverConfig, Srv};
 use crate::uri::Uri;
 
 const URIS: [&str; 12] = [
@@ -80,7 +80,7 @@ struct Scenario<'a> {
     config: ResolverConfig,
     now: Instant,
     open: Vec<(Ticket, RecordKind)>,
-    asked: BTreeSet<(DnsName, RecordKind)>,
+    asked: BTreeSet<(HostName, RecordKind)>,
     found: BTreeSet<(Transport, core::net::SocketAddr)>,
     over: bool,
 }

@@ -26,7 +26,6 @@
 mod config;
 mod event;
 pub(crate) mod fuzz;
-mod name;
 mod plan;
 mod rank;
 mod record;
@@ -36,14 +35,15 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::{fmt, net::SocketAddr};
 
-use ginnel_core::{Handled, Instant, Packet, Receive, Rng, Seed, Ticket, Transmit, Transport, Wake};
+use ginnel_core::{
+    Handled, HostName, Instant, Packet, Receive, Rng, Seed, Ticket, Transmit, Transport, Wake,
+};
 
 pub use config::ResolverConfig;
 pub use event::{
     AnswerError, Candidate, Event, Failure, FailureReason, FinishReason, Finished, Question, RecordKind,
     ResolveError,
 };
-pub use name::{DnsName, DnsNameError, LABEL_MAX, NAME_MAX};
 use plan::Plan;
 pub use rank::Rank;
 use record::Answer;
@@ -56,7 +56,7 @@ use crate::uri::Uri;
 pub const HOPS_MAX: usize = 8;
 /// The most steps of one search. Answers are kept, so records in a circle cost no questions; they cost steps.
 pub const STEPS_MAX: usize = 512;
-/// The most records of one answer that any configuration takes: two families of addresses fit into one level of a rank.
+/// The most records of one answer that any configuration takes.
 const RECORDS_MAX: usize = 100;
 
 /// One search for the servers of one URI.
@@ -116,7 +116,7 @@ pub struct Resolver {
     taken: usize,
     /// What was found, so that nothing comes twice.
     seen: BTreeSet<(Transport, SocketAddr)>,
-    /// Bounded by the questions (two for each) and the candidates, which are.
+    /// Bounded by the steps (each one question or failure, and one failure more for its answer) and the candidates.
     events: VecDeque<Event>,
     finished: bool,
     stats: Stats,
@@ -124,7 +124,7 @@ pub struct Resolver {
 
 /// A question, and what became of it.
 struct Asked {
-    name: DnsName,
+    name: HostName,
     kind: RecordKind,
     state: AskedState,
 }

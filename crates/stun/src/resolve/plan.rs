@@ -1,12 +1,12 @@
 //! What a URI and the application's transports leave to be done: the checks and the table of RFC 5928 section 3, with RFC
 //! 7350 section 4.6.2, and RFC 8489 section 8.1 for STUN.
 
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 use core::net::IpAddr;
 
-use ginnel_core::Transport;
+use ginnel_core::{Alpn, HostName, HostNameError, Transport};
 
-use super::{DnsName, ResolveError, ResolverConfig};
+use super::{ResolveError, ResolverConfig, record};
 use crate::uri::{DEFAULT_PORT, DEFAULT_PORT_SECURE, Host, Scheme, Uri};
 
 /// Where the search begins.
@@ -14,11 +14,11 @@ pub(super) enum Start {
     /// RFC 5928 section 3, step 1.
     Address(IpAddr),
     /// Step 2.
-    Port(DnsName),
+    Port(HostName),
     /// Step 3, where the URI has a transport, and step 5, which is all there is for STUN.
-    Srv(DnsName),
+    Srv(HostName),
     /// Step 4.
-    Naptr(DnsName),
+    Naptr(HostName),
 }
 
 /// What stays the same during a search.
@@ -30,7 +30,7 @@ pub(super) struct Plan {
     pub(super) transports: Vec<Transport>,
     /// For step 4: a domain may offer `turn:` users TLS (RFC 5928 section 4.1).
     pub(super) for_naptr: Vec<Transport>,
-    pub(super) server_name: Option<DnsName>,
+    pub(super) server_name: Option<HostName>,
 }
 
 impl Plan {
@@ -72,9 +72,9 @@ impl Plan {
         let name = match uri.host() {
             Host::Ipv4(ip) => return self.address(IpAddr::V4(ip), config),
             Host::Ipv6(ip) => return self.address(IpAddr::V6(ip).to_canonical(), config),
-            Host::Name(name) => DnsName::from_host(name)?,
+            Host::Name(name) => name.host_name().map_err(ResolveError::Name)?,
         };
-        self.server_name = Some(name.clone());
+        self.server_name = Some(name);
         Ok(if uri.port().is_some() {
             Start::Port(name)
         } else if uri.transport().is_none() && self.scheme.is_turn() {
@@ -87,11 +87,14 @@ impl Plan {
     /// Without a name, `stuns:` is refused (RFC 8489 section 8.1), and so is DTLS (RFC 7350 section 4.6.1). What is left is
     /// `turns:` over TLS, whose certificate may hold the address.
     fn address(&mut self, ip: IpAddr, config: &ResolverConfig) -> Result<Start, ResolveError> {
+        if !record::can_be_a_server(ip) {
+            return Err(ResolveError::Address(ip));
+        }
         let on = if ip.is_ipv4() { config.ipv4 } else { config.ipv6 };
         if !on {
             return Err(ResolveError::Family);
         }
-        self.server_name.clone_from(&config.server_name);
+        self.server_name = config.server_name;
         if self.scheme.is_secure() && self.server_name.is_none() && !self.transports.is_empty() {
             self.transports.retain(|&transport| self.scheme.is_turn() && transport == Transport::Tls);
             if self.transports.is_empty() {
@@ -110,7 +113,7 @@ impl Plan {
         }
     }
     /// What to offer by ALPN: a `turn:` URI may lead to TLS by NAPTR.
-    pub(super) fn alpn(&self, transport: Transport) -> Option<&'static [u8]> {
+    pub(super) fn alpn(&self, transport: Transport) -> Option<Alpn> {
         let secured = if self.scheme.is_turn() { Scheme::Turns } else { Scheme::Stuns };
         if is_secure(transport) { secured.alpn() } else { None }
     }
@@ -121,8 +124,17 @@ pub(super) const fn is_secure(transport: Transport) -> bool {
     matches!(transport, Transport::Tls | Transport::Dtls)
 }
 
+/// The name of the SRV records of a service: `_service._proto.name` (RFC 2782).
+pub(super) fn service(
+    scheme: Scheme,
+    transport: Transport,
+    host: HostName,
+) -> Result<HostName, HostNameError> {
+    format!("_{scheme}._{}.{host}", protocol(transport)).parse()
+}
+
 /// The protocol in the name of an SRV record (RFC 2782; RFC 7350 sections 3 and 4.6 for DTLS).
-pub(super) const fn protocol(transport: Transport) -> &'static str {
+const fn protocol(transport: Transport) -> &'static str {
     match transport {
         Transport::Udp | Transport::Dtls => "udp",
         Transport::Tcp | Transport::Tls => "tcp",

@@ -9,17 +9,18 @@ const LEVELS: usize = super::HOPS_MAX + 4;
 /// ([`ResolverConfig::attempt_delay`](super::ResolverConfig::attempt_delay)), and then this says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rank {
-    levels: [u8; LEVELS],
+    levels: [u16; LEVELS],
     len: u8,
 }
 
 impl Rank {
     pub(super) const ROOT: Self = Self { levels: [0; LEVELS], len: 0 };
 
-    /// The `n`-th below this one. Nothing is as deep as to fall off the end, since the hops of NAPTR are counted.
+    /// The `n`-th below this one. Nothing is as deep as to fall off the end, since the hops of NAPTR are counted; nothing is
+    /// as wide as to meet another, since the records of an answer are.
     pub(super) fn child(mut self, n: usize) -> Self {
         if let Some(level) = self.levels.get_mut(usize::from(self.len)) {
-            *level = u8::try_from(n).unwrap_or(u8::MAX);
+            *level = u16::try_from(n).unwrap_or(u16::MAX);
             self.len += 1;
         }
         self

@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ginnel_core::{Rng, Transport};
+use ginnel_core::{HostName, Rng, Transport};
 
-use super::{DnsName, FailureReason, RecordKind};
+use super::{FailureReason, RecordKind};
 
 /// A record of an answer. Names are as zone files have them, with or without their final dot.
 ///
@@ -70,7 +70,7 @@ pub(super) struct Pointer {
     pub(super) order: (u16, u16),
     pub(super) then: Then,
     pub(super) transports: Transports,
-    pub(super) name: DnsName,
+    pub(super) name: HostName,
 }
 
 /// The flag of a NAPTR record (RFC 3958 section 6.4).
@@ -87,7 +87,7 @@ pub(super) struct Service {
     pub(super) priority: u16,
     pub(super) weight: u16,
     pub(super) port: u16,
-    pub(super) target: DnsName,
+    pub(super) target: HostName,
 }
 
 /// A set of transports.
@@ -155,14 +155,21 @@ pub(super) fn check(kind: RecordKind, records: &[Record<'_>], max: usize, rng: &
     (Answer::Nothing(verdict), passed_over)
 }
 
+/// Whether anything may be sent to this address, as far as the address tells. Loopback and private addresses are the
+/// application's to judge: tests and networks without a way out have servers there.
+pub(super) const fn can_be_a_server(ip: IpAddr) -> bool {
+    let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+}
+
 /// An address that a server can have.
 fn address(kind: RecordKind, record: &Record<'_>) -> Option<IpAddr> {
     let ip = match *record {
-        Record::A(ip) if kind == RecordKind::A && !ip.is_broadcast() => IpAddr::V4(ip),
+        Record::A(ip) if kind == RecordKind::A => IpAddr::V4(ip),
         Record::Aaaa(ip) if kind == RecordKind::Aaaa && ip.to_ipv4_mapped().is_none() => IpAddr::V6(ip),
         _ => return None,
     };
-    (!ip.is_unspecified() && !ip.is_multicast()).then_some(ip)
+    can_be_a_server(ip).then_some(ip)
 }
 
 fn services(records: &[Record<'_>], max: usize, rng: &mut Rng, verdict: &mut FailureReason) -> Vec<Service> {
@@ -171,8 +178,8 @@ fn services(records: &[Record<'_>], max: usize, rng: &mut Rng, verdict: &mut Fai
         let Record::Srv(srv) = record else { continue };
         if srv.target == "." {
             *verdict = FailureReason::NoSuchService;
-        } else if let (Ok(target), 1..) = (DnsName::parse(srv.target), srv.port)
-            && list.len() < max
+        } else if list.len() < max
+            && let (Ok(target), 1..) = (srv.target.parse(), srv.port)
         {
             list.push(Service { priority: srv.priority, weight: srv.weight, port: srv.port, target });
         }
@@ -233,7 +240,7 @@ fn pointer(naptr: &Naptr<'_>) -> Option<Pointer> {
         return None;
     }
     let transports = parts.filter_map(tagged).collect();
-    let name = DnsName::parse(naptr.replacement).ok()?;
+    let name = naptr.replacement.parse().ok()?;
     Some(Pointer { order: (naptr.order, naptr.preference), then, transports, name })
 }
 

@@ -7,11 +7,11 @@
 use alloc::vec::Vec;
 use core::{mem, net::SocketAddr};
 
-use ginnel_core::{Instant, Ticket, Transport};
+use ginnel_core::{HostName, Instant, Ticket, Transport};
 
 use super::{
-    Answer, Asked, AskedState, Candidate, DnsName, Event, Failure, FailureReason, FinishReason, Finished,
-    HOPS_MAX, Question, Rank, RecordKind, Resolver, STEPS_MAX, plan,
+    Answer, Asked, AskedState, Candidate, Event, Failure, FailureReason, FinishReason, Finished, HOPS_MAX,
+    Question, Rank, RecordKind, Resolver, STEPS_MAX, plan,
     record::{Pointer, Then, Transports},
 };
 
@@ -20,7 +20,7 @@ pub(super) enum Step {
     /// Waits for the question of this number.
     Waits { number: usize, purpose: Purpose },
     /// Was found then.
-    Found { candidate: Candidate, at: Instant },
+    Found { transport: Transport, address: SocketAddr, at: Instant },
 }
 
 /// What an answer is wanted for.
@@ -68,27 +68,27 @@ impl Resolver {
             plan::Start::Port(name) => {
                 for (i, transport) in self.plan.transports.clone().into_iter().enumerate() {
                     let port = self.plan.port_for(transport);
-                    self.ask_addresses(now, Rank::ROOT.child(i), &name, transport, port);
+                    self.ask_addresses(now, Rank::ROOT.child(i), name, transport, port);
                 }
             }
-            plan::Start::Srv(name) => self.ask_services(now, Rank::ROOT, &name),
+            plan::Start::Srv(name) => self.ask_services(now, Rank::ROOT, name),
             plan::Start::Naptr(name) => {
                 let transports = self.plan.for_naptr.iter().copied().collect();
                 let purpose = Purpose::Naptr { transports, ranking: Ranking::Open, hops: 0 };
-                self.ask(now, Rank::ROOT, &name, RecordKind::Naptr, purpose);
+                self.ask(now, Rank::ROOT, name, RecordKind::Naptr, purpose);
             }
         }
     }
 
     /// Step 5 of RFC 5928 section 3; step 3 is the same with one transport, and so is RFC 8489 section 8.1 with the service
     /// names of STUN.
-    fn ask_services(&mut self, now: Instant, rank: Rank, host: &DnsName) {
+    fn ask_services(&mut self, now: Instant, rank: Rank, host: HostName) {
         for (i, transport) in self.plan.transports.clone().into_iter().enumerate() {
             let rank = rank.child(i);
-            match host.service(self.plan.scheme.as_str(), plan::protocol(transport)) {
+            match plan::service(self.plan.scheme, transport, host) {
                 Ok(name) => {
                     let purpose = Purpose::Srv { transport, without: Without::HostItself };
-                    self.ask(now, rank, &name, RecordKind::Srv, purpose);
+                    self.ask(now, rank, name, RecordKind::Srv, purpose);
                 }
                 // A host whose service would be longer than names are has none.
                 Err(_) => self.ask_addresses(now, rank, host, transport, self.plan.port_for(transport)),
@@ -97,7 +97,7 @@ impl Resolver {
     }
 
     /// RFC 8489 section 8.1: both families. They share a level of the order, so that they alternate (RFC 8305 section 4).
-    fn ask_addresses(&mut self, now: Instant, rank: Rank, name: &DnsName, transport: Transport, port: u16) {
+    fn ask_addresses(&mut self, now: Instant, rank: Rank, name: HostName, transport: Transport, port: u16) {
         let purpose = Purpose::Addresses { transport, port };
         if self.config.ipv6 {
             self.ask(now, rank.child(0), name, RecordKind::Aaaa, purpose);
@@ -108,26 +108,26 @@ impl Resolver {
     }
 
     /// Asks, unless this was asked before: then the answer is, or will be, for both.
-    fn ask(&mut self, now: Instant, rank: Rank, name: &DnsName, kind: RecordKind, purpose: Purpose) {
+    fn ask(&mut self, now: Instant, rank: Rank, name: HostName, kind: RecordKind, purpose: Purpose) {
         if !self.takes_step() {
             return;
         }
-        let asked = self.questions.iter().position(|asked| asked.kind == kind && asked.name == *name);
+        let asked = self.questions.iter().position(|asked| asked.kind == kind && asked.name == name);
         let number = match asked {
             Some(number) => number,
             None if self.questions.len() >= self.config.max_questions.max(1) => {
-                self.failed(name.clone(), kind, FailureReason::TooManyQuestions);
+                self.failed(name, kind, FailureReason::TooManyQuestions);
                 self.stats.cut_off += 1;
                 return;
             }
             None => {
                 let until = now + self.config.question_timeout;
                 let state = AskedState::Waiting { until };
-                self.questions.push(Asked { name: name.clone(), kind, state });
+                self.questions.push(Asked { name, kind, state });
                 self.stats.questions += 1;
                 let number = self.questions.len() - 1;
                 let ticket = Ticket(number as u64);
-                self.events.push_back(Event::Question(Question { ticket, name: name.clone(), kind }));
+                self.events.push_back(Event::Question(Question { ticket, name, kind }));
                 number
             }
         };
@@ -154,7 +154,7 @@ impl Resolver {
         let Some(asked) = self.questions.get_mut(number) else { return };
         let nothing = if let Answer::Nothing(reason) = &answer { Some(*reason) } else { None };
         asked.state = AskedState::Answered(answer);
-        let (name, kind) = (asked.name.clone(), asked.kind);
+        let (name, kind) = (asked.name, asked.kind);
         if let Some(reason) = nothing {
             self.failed(name, kind, reason);
         }
@@ -173,8 +173,8 @@ impl Resolver {
             let nothing = AskedState::Answered(Answer::Nothing(FailureReason::NoRecords));
             let state = mem::replace(&mut self.questions[number].state, nothing);
             if let AskedState::Answered(answer) = &state {
-                let name = self.questions[number].name.clone();
-                self.follow(now, rank, purpose, &name, answer);
+                let name = self.questions[number].name;
+                self.follow(now, rank, purpose, name, answer);
             }
             self.questions[number].state = state;
         }
@@ -185,7 +185,7 @@ impl Resolver {
     }
 
     /// One arrow of the figure.
-    fn follow(&mut self, now: Instant, rank: Rank, purpose: Purpose, name: &DnsName, answer: &Answer) {
+    fn follow(&mut self, now: Instant, rank: Rank, purpose: Purpose, name: HostName, answer: &Answer) {
         match (purpose, answer) {
             (Purpose::Addresses { transport, port }, Answer::Addresses(ips)) => {
                 // The rank ends in 0 or 1, for the family: the next of a family are two further on.
@@ -196,14 +196,14 @@ impl Resolver {
             }
             (Purpose::Srv { transport, .. }, Answer::Srv(services)) => {
                 for (i, service) in services.iter().enumerate() {
-                    self.ask_addresses(now, rank.child(i), &service.target, transport, service.port);
+                    self.ask_addresses(now, rank.child(i), service.target, transport, service.port);
                 }
             }
             (Purpose::Srv { transport, without: Without::HostItself }, Answer::Nothing(reason))
                 if *reason != FailureReason::NoSuchService =>
             {
-                if let Some(host) = self.plan.server_name.clone() {
-                    self.ask_addresses(now, rank, &host, transport, self.plan.port_for(transport));
+                if let Some(host) = self.plan.server_name {
+                    self.ask_addresses(now, rank, host, transport, self.plan.port_for(transport));
                 }
             }
             (Purpose::Naptr { transports, ranking, hops }, Answer::Naptr(pointers)) => {
@@ -223,13 +223,13 @@ impl Resolver {
         now: Instant,
         rank: Rank,
         (transports, ranking, hops): (Transports, Ranking, usize),
-        name: &DnsName,
+        name: HostName,
         pointers: &[Pointer],
     ) {
         let ours = |pointer: &&Pointer| !pointer.transports.and(transports).is_empty();
         let pointers: Vec<&Pointer> = pointers.iter().filter(ours).collect();
         if pointers.is_empty() {
-            self.failed(name.clone(), RecordKind::Naptr, FailureReason::NotOffered);
+            self.failed(name, RecordKind::Naptr, FailureReason::NotOffered);
             return;
         }
         if let ([only], Ranking::Open) = (&pointers[..], ranking)
@@ -261,13 +261,13 @@ impl Resolver {
         (transports, ranking, hops): (Transports, Ranking, usize),
         pointer: &Pointer,
     ) {
-        let name = &pointer.name;
+        let name = pointer.name;
         if pointer.then == Then::Naptr {
             if hops + 1 < HOPS_MAX {
                 let purpose = Purpose::Naptr { transports, ranking, hops: hops + 1 };
                 self.ask(now, rank, name, RecordKind::Naptr, purpose);
             } else if self.takes_step() {
-                self.failed(name.clone(), RecordKind::Naptr, FailureReason::TooManyHops);
+                self.failed(name, RecordKind::Naptr, FailureReason::TooManyHops);
             }
             return;
         }
@@ -291,16 +291,15 @@ impl Resolver {
             self.stats.cut_off += 1;
         } else {
             self.seen.insert((transport, address));
-            let secure = plan::is_secure(transport);
-            let candidate = Candidate {
-                transport,
-                address,
-                server_name: self.plan.server_name.clone().filter(|_| secure),
-                alpn: self.plan.alpn(transport),
-                rank,
-            };
-            self.steps.insert(rank, Step::Found { candidate, at: now });
+            self.steps.insert(rank, Step::Found { transport, address, at: now });
         }
+    }
+
+    fn yield_candidate(&mut self, rank: Rank, transport: Transport, address: SocketAddr) {
+        let server_name = self.plan.server_name.filter(|_| plan::is_secure(transport));
+        let alpn = self.plan.alpn(transport);
+        self.stats.candidates += 1;
+        self.events.push_back(Event::Candidate(Candidate { transport, address, server_name, alpn, rank }));
     }
 
     /// Yields each candidate in front of which nothing is waited for, or that has waited long enough.
@@ -312,9 +311,8 @@ impl Resolver {
             .filter_map(|(&rank, step)| (self.turn(rank, step, &mut waits)? <= now).then_some(rank))
             .collect();
         for rank in due {
-            if let Some(Step::Found { candidate, .. }) = self.steps.remove(&rank) {
-                self.stats.candidates += 1;
-                self.events.push_back(Event::Candidate(candidate));
+            if let Some(Step::Found { transport, address, .. }) = self.steps.remove(&rank) {
+                self.yield_candidate(rank, transport, address);
             }
         }
     }
@@ -345,19 +343,18 @@ impl Resolver {
     /// The deadline: what waits has failed, and what was found is yielded.
     pub(super) fn give_up(&mut self) {
         let waiting = self.questions.iter_mut().filter(|asked| asked.is_waiting());
-        let given_up: Vec<(DnsName, RecordKind)> = waiting
+        let given_up: Vec<(HostName, RecordKind)> = waiting
             .map(|asked| {
                 asked.state = AskedState::Answered(Answer::Nothing(FailureReason::Deadline));
-                (asked.name.clone(), asked.kind)
+                (asked.name, asked.kind)
             })
             .collect();
         for (name, kind) in given_up {
             self.failed(name, kind, FailureReason::Deadline);
         }
-        while let Some((_, step)) = self.steps.pop_first() {
-            if let Step::Found { candidate, .. } = step {
-                self.stats.candidates += 1;
-                self.events.push_back(Event::Candidate(candidate));
+        while let Some((rank, step)) = self.steps.pop_first() {
+            if let Step::Found { transport, address, .. } = step {
+                self.yield_candidate(rank, transport, address);
             }
         }
         self.finish(FinishReason::Deadline);
@@ -369,7 +366,7 @@ impl Resolver {
         self.events.push_back(Event::Finished(Finished { candidates, reason }));
     }
 
-    fn failed(&mut self, name: DnsName, kind: RecordKind, reason: FailureReason) {
+    fn failed(&mut self, name: HostName, kind: RecordKind, reason: FailureReason) {
         self.events.push_back(Event::Failed(Failure { name, kind, reason }));
     }
 }

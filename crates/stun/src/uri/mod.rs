@@ -14,7 +14,7 @@
 //! ([`Uri::transport_to_use`]; over DTLS as RFC 7350 has it), the ALPN id ([`Uri::alpn`]). Where the servers of a name are,
 //! [`resolve`](crate::resolve) asks the DNS.
 //! Left out on purpose: IPvFuture, which nothing defines, and zone identifiers, which mean nothing to another host: both are
-//! refused, each with its reason. Names are not translated by IDNA: that needs tables of Unicode; see [`HostName`].
+//! refused, each with its reason. Names are not translated by IDNA: that needs tables of Unicode; see [`RegName`].
 
 mod error;
 #[cfg(feature = "alloc")]
@@ -27,18 +27,13 @@ mod parse;
 
 use core::fmt;
 
-use ginnel_core::Transport;
+use ginnel_core::{Alpn, Transport};
 
 pub use error::{UriError, UriErrorReason};
-pub use host::{Host, HostName};
+pub use host::{Host, RegName};
 #[cfg(feature = "alloc")]
 pub use owned::UriBuf;
 
-/// The ALPN id of TURN inside TLS or DTLS (RFC 7443 section 1): what a client of a `turns:` server offers.
-pub const ALPN_TURN: &[u8] = b"stun.turn";
-/// The ALPN id of NAT discovery, so of Binding requests, inside TLS or DTLS (RFC 7443 section 1): what a client of a
-/// `stuns:` server offers.
-pub const ALPN_NAT_DISCOVERY: &[u8] = b"stun.nat-discovery";
 /// RFC 8489 section 8.1: where STUN and TURN servers listen for UDP and TCP.
 pub const DEFAULT_PORT: u16 = 3478;
 /// RFC 8489 section 8.1 and RFC 7350 section 3: where they listen for TLS and DTLS.
@@ -166,13 +161,13 @@ impl<'a> Uri<'a> {
     /// What to offer by ALPN inside TLS or DTLS (RFC 7443); `None` for the schemes without them.
     ///
     /// ```
-    /// use ginnel_stun::uri::{ALPN_TURN, Uri};
+    /// use {ginnel_core::Alpn, ginnel_stun::uri::Uri};
     ///
-    /// assert_eq!(Uri::parse("turns:example.org").unwrap().alpn(), Some(ALPN_TURN));
+    /// assert_eq!(Uri::parse("turns:example.org").unwrap().alpn(), Some(Alpn::TURN));
     /// assert_eq!(Uri::parse("turn:example.org").unwrap().alpn(), None);
     /// ```
     #[must_use]
-    pub const fn alpn(&self) -> Option<&'static [u8]> {
+    pub const fn alpn(&self) -> Option<Alpn> {
         self.scheme.alpn()
     }
     /// A copy that borrows nothing.
@@ -236,10 +231,10 @@ impl Scheme {
     }
     /// What to offer by ALPN (RFC 7443), if there is TLS to offer it in.
     #[must_use]
-    pub const fn alpn(self) -> Option<&'static [u8]> {
+    pub const fn alpn(self) -> Option<Alpn> {
         match self {
-            Self::Stuns => Some(ALPN_NAT_DISCOVERY),
-            Self::Turns => Some(ALPN_TURN),
+            Self::Stuns => Some(Alpn::NAT_DISCOVERY),
+            Self::Turns => Some(Alpn::TURN),
             Self::Stun | Self::Turn => None,
         }
     }

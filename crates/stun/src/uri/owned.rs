@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::{fmt, net::IpAddr, str::FromStr};
 
-use super::{Extension, Host, HostName, Scheme, TransportParam, Uri, UriError};
+use super::{Extension, Host, RegName, Scheme, TransportParam, Uri, UriError};
 
 /// An owned [`Uri`].
 ///
@@ -44,7 +44,7 @@ impl UriBuf {
         Uri {
             scheme: self.scheme,
             host: match &self.host {
-                OwnedHost::Name(name) => Host::Name(HostName(name)),
+                OwnedHost::Name(name) => Host::Name(RegName(name)),
                 OwnedHost::Ip(ip) => Host::from(*ip),
             },
             port: self.port,

@@ -3,7 +3,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{
-    Extension, Host, HostName, Scheme, TransportParam, URI_LEN_MAX, Uri, UriError, UriErrorReason as Reason,
+    Extension, Host, RegName, Scheme, TransportParam, URI_LEN_MAX, Uri, UriError, UriErrorReason as Reason,
     host::hex,
 };
 
@@ -12,7 +12,9 @@ const NAME_MAX: usize = 253;
 
 pub(super) fn uri(text: &str) -> Result<Uri<'_>, UriError> {
     if text.len() > URI_LEN_MAX {
-        return fail(URI_LEN_MAX, Reason::TooLong);
+        // The offset is one at which the text can be cut, as all offsets are.
+        let front = (0..=URI_LEN_MAX).rev().find(|&at| text.is_char_boundary(at));
+        return fail(front.unwrap_or_default(), Reason::TooLong);
     }
     let mut rest = Rest { text, offset: 0 };
     let scheme = scheme(&mut rest)?;
@@ -109,7 +111,7 @@ fn host<'a>(rest: &mut Rest<'a>) -> Result<Host<'a>, UriError> {
     if let Ok(ip) = name.parse::<Ipv4Addr>() {
         return Ok(Host::Ipv4(ip));
     }
-    let name = HostName(name);
+    let name = RegName(name);
     // A final dot, which makes a name absolute, takes no octet on the wire that is not there without it.
     let absolute = usize::from(name.as_str().ends_with('.'));
     if name.octets().count() - absolute > NAME_MAX {

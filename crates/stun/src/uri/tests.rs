@@ -86,13 +86,13 @@ fn rfc7064_3_2_the_transport_to_use_without_discovery() {
 
 #[test]
 fn rfc7443_1_alpn_ids() {
-    assert_eq!(ALPN_TURN, [0x73, 0x74, 0x75, 0x6E, 0x2E, 0x74, 0x75, 0x72, 0x6E]);
+    assert_eq!(Alpn::TURN.as_str().as_bytes(), [0x73, 0x74, 0x75, 0x6E, 0x2E, 0x74, 0x75, 0x72, 0x6E]);
     let nat_discovery =
         [0x73, 0x74, 0x75, 0x6E, 0x2E, 0x6e, 0x61, 0x74, 0x2d, 0x64, 0x69, 0x73, 0x63, 0x6f, 0x76, 0x65];
-    assert_eq!(ALPN_NAT_DISCOVERY, [&nat_discovery[..], &[0x72, 0x79]].concat());
+    assert_eq!(Alpn::NAT_DISCOVERY.as_str().as_bytes(), [&nat_discovery[..], &[0x72, 0x79]].concat());
     let alpn = |text| Uri::parse(text).unwrap().alpn();
-    assert_eq!(alpn("stuns:h"), Some(ALPN_NAT_DISCOVERY));
-    assert_eq!(alpn("turns:h?transport=udp"), Some(ALPN_TURN));
+    assert_eq!(alpn("stuns:h"), Some(Alpn::NAT_DISCOVERY));
+    assert_eq!(alpn("turns:h?transport=udp"), Some(Alpn::TURN));
     assert_eq!((alpn("stun:h"), alpn("turn:h")), (None, None));
 }
 
@@ -108,10 +108,10 @@ fn rfc3986_3_2_2_hosts() {
         ),
         ("turn:[::]?transport=udp", Host::Ipv6([0; 16].into()), "turn:[::]?transport=udp"),
         // The first match wins: what is no IPv4 address is a name.
-        ("stun:256.0.2.1", Host::Name(HostName("256.0.2.1")), "stun:256.0.2.1"),
-        ("stun:192.0.2.01", Host::Name(HostName("192.0.2.01")), "stun:192.0.2.01"),
-        ("stun:a_b~c!$&'()*+,;=", Host::Name(HostName("a_b~c!$&'()*+,;=")), "stun:a_b~c!$&'()*+,;="),
-        ("stun:example.org.", Host::Name(HostName("example.org.")), "stun:example.org."),
+        ("stun:256.0.2.1", Host::Name(RegName("256.0.2.1")), "stun:256.0.2.1"),
+        ("stun:192.0.2.01", Host::Name(RegName("192.0.2.01")), "stun:192.0.2.01"),
+        ("stun:a_b~c!$&'()*+,;=", Host::Name(RegName("a_b~c!$&'()*+,;=")), "stun:a_b~c!$&'()*+,;="),
+        ("stun:example.org.", Host::Name(RegName("example.org.")), "stun:example.org."),
     ] {
         let uri = Uri::parse(text).unwrap();
         assert_eq!(uri.host(), host, "{text}");
@@ -160,6 +160,10 @@ fn a_uri_ends_at_1024_octets() {
     assert_eq!(Uri::parse(&zeros(1017)).unwrap_err().reason(), Reason::PortRange);
     let error = Uri::parse(&zeros(1018)).unwrap_err();
     assert_eq!((error.offset(), error.reason()), (1024, Reason::TooLong));
+    let across = format!("stun:{}\u{fc}", "a".repeat(1018));
+    let error = Uri::parse(&across).unwrap_err();
+    assert_eq!((error.offset(), error.reason()), (1023, Reason::TooLong));
+    super::fuzz::run(across.as_bytes());
 }
 
 #[test]

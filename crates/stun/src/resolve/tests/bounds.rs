@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, format, string::String};
 
-use ginnel_core::Transport::{Tcp, Udp};
+use ginnel_core::Transport::{Dtls, Tcp, Tls, Udp};
 
 use super::{
     super::*,
@@ -46,6 +46,19 @@ fn records_end_at_their_bound() {
     let at = only_ipv4().with_bounds(32, 64, 4);
     assert_eq!(search("stun:h.example", &at, &many_servers(4)).unwrap().candidates.len(), 4);
     assert_eq!(search("stun:h.example", &at, &many_servers(5)).unwrap().candidates.len(), 4);
+}
+
+#[test]
+fn the_most_records_with_every_transport_each_keep_their_place() {
+    let (mut naptr, mut hosts) = (String::from("h.example.\n"), String::new());
+    for i in 0..100 {
+        let all = "RELAY:turn.udp:turn.tcp:turn.tls:turn.dtls";
+        writeln!(naptr, "IN NAPTR 1 {i} \"A\" {all} \"\" s{i}.example.").unwrap();
+        writeln!(hosts, "s{i}.example.\nIN A 192.0.2.{i}").unwrap();
+    }
+    let all = config(&[Udp, Tcp, Tls, Dtls]).with_families(true, false).with_bounds(200, 1000, 100);
+    let outcome = search("turn:h.example", &all, &Zone::new(&(naptr + &hosts))).unwrap();
+    assert_eq!(outcome.candidates.len(), 400);
 }
 
 /// `n` NAPTR records in a row, and an address.

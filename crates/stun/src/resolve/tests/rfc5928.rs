@@ -1,6 +1,11 @@
 //! RFC 5928 section by section, with what RFC 7350 section 4.6.2 changes.
 
-use ginnel_core::Transport::{Dtls, Tcp, Tls, Udp};
+use std::format;
+
+use ginnel_core::{
+    Alpn,
+    Transport::{Dtls, Tcp, Tls, Udp},
+};
 
 use super::{
     super::*,
@@ -161,6 +166,10 @@ fn rfc5928_3_step_1_an_address_is_used_as_it_is() {
         assert_eq!(outcome.table(), found, "{uri}");
         assert!(outcome.questions.is_empty() && outcome.failures.is_empty());
     }
+    for nobody in ["0.0.0.0", "255.255.255.255", "224.0.0.1", "[::]", "[ff02::1]", "[::ffff:0.0.0.0]"] {
+        let error = search(&format!("turn:{nobody}"), &config(&[Udp]), &none);
+        assert!(matches!(error, Err(ResolveError::Address(_))), "{nobody}: {error:?}");
+    }
     let without_ipv6 = config(&[Udp]).with_families(true, false);
     assert_eq!(search("turn:[2001:db8::1]", &without_ipv6, &none), Err(ResolveError::Family));
 }
@@ -171,7 +180,7 @@ fn rfc7350_4_6_1_dtls_to_an_address_needs_a_name_from_the_same_source() {
     let both = config(&[Dtls, Tls]);
     let error = search("turns:192.0.2.1?transport=udp", &both, &none);
     assert_eq!(error, Err(ResolveError::AddressWithoutName));
-    let named = both.with_server_name(DnsName::parse("turn.example.org").unwrap());
+    let named = both.with_server_name("turn.example.org".parse().unwrap());
     let outcome = search("turns:192.0.2.1?transport=udp", &named, &none).unwrap();
     assert_eq!(outcome.table(), ["dtls 192.0.2.1:5349"]);
     assert_eq!(outcome.candidates[0].server_name.as_ref().unwrap().as_str(), "turn.example.org");
@@ -308,7 +317,7 @@ fn rfc5928_5_the_host_of_the_uri_is_the_name_in_the_certificate() {
     let outcome = search("turn:example.com", &config(&TLS_TCP_UDP), &zone).unwrap();
     let tls = outcome.candidates.iter().find(|candidate| candidate.transport == Tls).unwrap();
     assert_eq!(tls.server_name.as_ref().unwrap().as_str(), "example.com");
-    assert_eq!(tls.alpn, Some(crate::uri::ALPN_TURN));
+    assert_eq!(tls.alpn, Some(Alpn::TURN));
     let udp = outcome.candidates.iter().find(|candidate| candidate.transport == Udp).unwrap();
-    assert_eq!((&udp.server_name, udp.alpn), (&None, None));
+    assert_eq!((udp.server_name, udp.alpn), (None, None));
 }

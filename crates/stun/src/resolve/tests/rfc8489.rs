@@ -2,13 +2,16 @@
 
 use std::{format, string::String};
 
-use ginnel_core::Transport::{Dtls, Tcp, Tls, Udp};
+use ginnel_core::{
+    Alpn, HostNameError,
+    Transport::{Dtls, Tcp, Tls, Udp},
+};
 
 use super::{
     super::*,
     zone::{Zone, config, search},
 };
-use crate::uri::{ALPN_NAT_DISCOVERY, Host};
+use crate::uri::Host;
 
 const ZONE: &str = "
     example.org.
@@ -37,8 +40,8 @@ fn rfc8489_8_1_the_service_is_the_scheme_and_the_protocol_is_the_transport() {
     assert_eq!(outcome.questions[..2], ["SRV _stuns._tcp.example.org", "SRV _stuns._udp.example.org"]);
     assert_eq!(outcome.table(), ["tls 192.0.2.9:5002", "dtls 192.0.2.9:5003"]);
     for candidate in outcome.candidates {
-        assert_eq!(candidate.server_name.as_ref().map(DnsName::as_str), Some("example.org"));
-        assert_eq!(candidate.alpn, Some(ALPN_NAT_DISCOVERY));
+        assert_eq!(candidate.server_name.as_ref().map(HostName::as_str), Some("example.org"));
+        assert_eq!(candidate.alpn, Some(Alpn::NAT_DISCOVERY));
     }
 }
 
@@ -68,7 +71,7 @@ fn rfc8489_8_1_an_address_is_used_and_stuns_with_an_address_is_refused() {
         assert_eq!(refused, Err(ResolveError::AddressWithoutName));
     }
     // RFC 7350 section 4.1.1: unless a name came with it.
-    let named = config(&[Tls, Dtls]).with_server_name(DnsName::parse("h.example").unwrap());
+    let named = config(&[Tls, Dtls]).with_server_name("h.example".parse().unwrap());
     let outcome = search("stuns:192.0.2.1", &named, &none).unwrap();
     assert_eq!(outcome.table(), ["tls 192.0.2.1:5349", "dtls 192.0.2.1:5349"]);
     assert!(outcome.candidates.iter().all(|candidate| candidate.server_name == named.server_name));
@@ -119,47 +122,49 @@ fn records_that_no_server_can_have_are_passed_over() {
 fn rfc1035_2_3_4_and_rfc1123_2_1_names() {
     let label = "a".repeat(63);
     let longest = [&label[..], &label, &label, &"a".repeat(61)].join(".");
-    assert_eq!(longest.len(), NAME_MAX);
+    assert_eq!(longest.len(), 253);
     for good in
         ["a", "A.example.", "_turn._udp.x", "xn--bcher-kva.example", "1.2.3.a", "3com.example", &longest]
     {
-        let name = DnsName::parse(good).unwrap();
+        let name = good.parse::<HostName>().unwrap();
         assert_eq!(name.as_str(), good.trim_end_matches('.').to_ascii_lowercase());
     }
     let long_label = format!("a.{label}a");
     for (bad, error) in [
-        ("", DnsNameError::Empty),
-        (".", DnsNameError::Empty),
-        ("a..b", DnsNameError::EmptyLabel { offset: 2 }),
-        (".a", DnsNameError::EmptyLabel { offset: 0 }),
-        ("a..", DnsNameError::EmptyLabel { offset: 2 }),
-        (&long_label, DnsNameError::LabelTooLong { offset: 2 }),
-        (&format!("{longest}a"), DnsNameError::TooLong),
-        ("a b", DnsNameError::Octet { offset: 1 }),
-        ("x.a\0", DnsNameError::Octet { offset: 3 }),
-        ("-a", DnsNameError::Hyphen { offset: 0 }),
-        ("x.a-.b", DnsNameError::Hyphen { offset: 3 }),
-        ("b\u{fc}cher", DnsNameError::NotAscii),
-        ("256.0.2.1", DnsNameError::Numeric),
-        ("192.0.2.1", DnsNameError::Numeric),
-        ("example.1", DnsNameError::Numeric),
+        ("", HostNameError::Empty),
+        (".", HostNameError::Empty),
+        ("a..b", HostNameError::Label { at: 2 }),
+        (".a", HostNameError::Label { at: 0 }),
+        ("a..", HostNameError::Label { at: 2 }),
+        (&long_label, HostNameError::Label { at: 2 }),
+        (&format!("{longest}a"), HostNameError::TooLong),
+        ("a b", HostNameError::Octet { at: 1 }),
+        ("x.a\0", HostNameError::Octet { at: 3 }),
+        ("-a", HostNameError::Label { at: 0 }),
+        ("x.a-.b", HostNameError::Label { at: 2 }),
+        ("b\u{fc}cher", HostNameError::Octet { at: 1 }),
+        ("256.0.2.1", HostNameError::Address),
+        ("192.0.2.1", HostNameError::Address),
+        ("example.1", HostNameError::Address),
     ] {
-        assert_eq!(DnsName::parse(bad), Err(error), "{bad}");
+        assert_eq!(bad.parse::<HostName>(), Err(error), "{bad}");
     }
 }
 
 #[test]
 fn rfc3986_3_2_2_percent_encoded_hosts_are_decoded_and_not_translated() {
     let name = |text: &str| match Uri::parse(text).unwrap().host() {
-        Host::Name(name) => DnsName::from_host(name),
+        Host::Name(name) => name.host_name(),
         host => panic!("{host:?}"),
     };
     assert_eq!(
         name("stun:Ex%61mple%2Eorg").map(|name| String::from(name.as_str())),
         Ok("example.org".into())
     );
-    assert_eq!(name("stun:b%C3%BCcher.example"), Err(DnsNameError::NotAscii));
-    assert_eq!(name("stun:a%20b"), Err(DnsNameError::Octet { offset: 1 }));
+    let not_ascii = HostNameError::Octet { at: 1 };
+    assert_eq!(name("stun:b%C3%BCcher.example"), Err(not_ascii));
+    assert_eq!(name("stun:b%FF"), Err(not_ascii));
+    assert_eq!(name("stun:a%20b"), Err(HostNameError::Octet { at: 1 }));
     let error = search("turn:b%C3%BCcher.example", &config(&[Udp]), &Zone::default());
-    assert_eq!(error, Err(ResolveError::Name(DnsNameError::NotAscii)));
+    assert_eq!(error, Err(ResolveError::Name(not_ascii)));
 }
