@@ -285,12 +285,15 @@ fn what_is_no_message_says_why_and_where() {
     let cookie = "0001000021120000";
     for (input, sentence) in [
         ("0001", "this is not a STUN message: shorter than the header (at octet 2)"),
-        ("160301", "this is not a STUN message: shorter than the header (at octet 3)"),
+        ("160301", "this is not a STUN message: shorter than the header (at octet 3); it begins like DTLS"),
         (
             &REQUEST.replacen("00", "80", 1),
-            "this is not a STUN message: the first two bits are not zero (at octet 0)",
+            "this is not a STUN message: the first two bits are not zero (at octet 0); it begins like RTP or RTCP",
         ),
-        (&format!("{cookie}{}", "00".repeat(12)), "this is not a STUN message: no magic cookie (at octet 4)"),
+        (
+            &format!("{cookie}{}", "00".repeat(12)),
+            "this is not a STUN message: no magic cookie (at octet 4); if it is of RFC 3489, --rfc3489 reads it",
+        ),
         (
             &REQUEST.replacen("0058", "0059", 1),
             "this is not a STUN message: the message length is no multiple of four (at octet 2)",
@@ -310,7 +313,7 @@ fn what_is_no_message_says_why_and_where() {
         ("00g1", "neither a file nor hexadecimal digits: 'g' is not a hexadecimal digit (character 3 of 4)"),
         (
             "001",
-            "neither a file nor hexadecimal digits: half an octet: hexadecimal digits come in pairs (character 4 of 3)",
+            "neither a file nor hexadecimal digits: half an octet: hexadecimal digits come in pairs (character 3 of 3)",
         ),
         (
             "nowhere.bin",
@@ -410,4 +413,74 @@ fn a_file_that_is_not_there_is_a_failure_of_jsonl() {
     let output = run(&["--jsonl", "nowhere.txt"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).starts_with("ginnel: nowhere.txt cannot be opened: "));
+}
+
+#[test]
+fn nothing_that_a_terminal_obeys_is_printed() {
+    let hex = message(&[(0x8022, "1b5b324ac29b324ae280aee281a77f0a22")]);
+    let text = stdout(&run(&[&hex]));
+    assert!(text.contains(r#""\u{1b}[2J\u{9b}2J\u{202e}\u{2067}\u{7f}\n\"""#), "{text}");
+    for (args, input) in [(&["--json", &hex][..], ""), (&["--jsonl"], &hex)] {
+        let text = stdout(&run_with(args, input.as_bytes()));
+        assert!(text.contains(r#""\u001b[2J\u009b2J\u202e\u2067\u007f\n\"""#), "{text}");
+        let object: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(object["attributes"][0]["value"], "\u{1b}[2J\u{9b}2J\u{202e}\u{2067}\u{7f}\n\"");
+    }
+}
+
+#[test]
+fn who_closes_the_output_hears_no_complaint() {
+    for args in [&["--jsonl"][..], &["--json"], &[]] {
+        let mut child = ginnel(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // Closed before there is anything to print: it waits for its input.
+        drop(child.stdout.take());
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(format!("{REQUEST}\n").as_bytes()).expect("it reads");
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!((stderr(&output), output.status.code()), (String::new(), Some(0)), "{args:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_with_a_name_is_read_like_a_file() {
+    let output = run_with(&["/dev/stdin"], REQUEST.as_bytes());
+    assert!(stdout(&output).starts_with("Binding request, 108 octets\n"));
+}
+
+#[test]
+fn what_has_the_name_of_a_file_is_the_file() {
+    let path = file("00010000", REQUEST.as_bytes());
+    let output = ginnel(&["00010000"]).current_dir(path.parent().unwrap()).output().unwrap();
+    assert!(stdout(&output).starts_with("Binding request, 108 octets\n"));
+}
+
+#[test]
+fn a_person_is_told_what_it_may_be_instead() {
+    for (hex, hint) in [
+        ("", "there is not one octet"),
+        ("4000000412345678", "it begins like ChannelData of TURN"),
+        ("80600001000000010000000211223344", "it begins like RTP or RTCP"),
+        ("16fefd0000000000000000003601000000", "it begins like DTLS"),
+        ("0101000000112233445566778899aabbccddeeff", "if it is of RFC 3489, --rfc3489 reads it"),
+    ] {
+        let output = run(&[hex]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).ends_with(&format!("; {hint}\n")), "{}", stderr(&output));
+    }
+    for (args, hint) in [
+        (&[REQUEST_LONG_TERM][..], "(give --user, --realm and --password to check it)"),
+        (&[REQUEST_LONG_TERM, "--password", "x"], "(there is a REALM: --user and --realm may be missing)"),
+        (&[REQUEST], "(give --password to check it)"),
+    ] {
+        assert!(stdout(&run(args)).contains(hint), "{hint}");
+    }
+    let bad = stdout(&run(&[REQUEST_LONG_TERM, "--user", "u", "--realm", "r", "--password", "x"]));
+    assert!(bad.contains("bad: MESSAGE-INTEGRITY\n"), "{bad}");
 }

@@ -33,11 +33,15 @@ pub(crate) fn one(words: &[String]) -> Result<Vec<u8>, InputError> {
     let (text, name) = match words {
         [] => (whole(io::stdin().lock(), "standard input")?, "standard input".to_string()),
         [word] if word == "-" => (whole(io::stdin().lock(), "standard input")?, "standard input".to_string()),
-        [word] if Path::new(word).is_file() => (whole(open(word)?, word)?, word.clone()),
+        // Whatever can be read: a pipe that the shell made, too.
+        [word] if Path::new(word).exists() && !Path::new(word).is_dir() => {
+            (whole(open(word)?, word)?, word.clone())
+        }
         words => {
             let text = words.join(" ");
             return decode(text.as_bytes(), |error| {
-                let (at, of) = (error.offset + 1, text.len());
+                let of = text.len();
+                let at = of.min(error.offset + 1);
                 format!("neither a file nor hexadecimal digits: {error} (character {at} of {of})")
             });
         }

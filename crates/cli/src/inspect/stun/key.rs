@@ -44,6 +44,10 @@ impl Keys {
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+    /// Whether no user and no realm were given.
+    pub(super) fn are_short_term(&self) -> bool {
+        self.0.iter().all(|tried| tried.algorithm.is_none())
+    }
     pub(super) fn iter(&self) -> impl Iterator<Item = &Tried> {
         self.0.iter()
     }

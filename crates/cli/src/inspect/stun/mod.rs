@@ -8,7 +8,7 @@ mod value;
 use std::io::{self, BufWriter, Write};
 
 use clap::Args;
-use ginnel::stun::ParseError;
+use ginnel::stun::{ParseError, ParseErrorReason};
 use serde::Serialize;
 
 use self::{account::Account, key::Keys};
@@ -32,14 +32,15 @@ error, ignored), fingerprint (ok, bad, absent) and integrity (ok, bad, absent, u
 integrity_by and integrity_key. What is not STUN is an object with error, offset, and unit: octet of the message, or
 character of the text where that is not hexadecimal.
 
-Exit status: 0, or 1 if the message cannot be read. With --jsonl 0, unless reading or writing itself fails.";
+Exit status: 0; 1 if the message cannot be read; 2 if the options do not fit each other. With --jsonl 0, unless reading or
+writing itself fails. Whoever closes the output early, as head does, has had enough: that is no failure.";
 
 /// Which message, and how to look at it.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// The message in hexadecimal digits (spaces, newlines, colons, commas and 0x may stand between them), a file with the
-    /// message itself or with such digits, or - for standard input (the default)
+    /// message itself or with such digits, or - for standard input (the default). Where a file has this name, it is the file
     #[arg(value_name = "HEX|FILE|-", num_args = 0..)]
     input: Vec<String>,
     /// Check the integrity with this password: of a short-term credential, or with --user and --realm of a long-term one
@@ -100,6 +101,7 @@ pub(super) fn run(options: Options) -> Result<(), String> {
         let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
         return lines(&mut source, options.rfc3489, &keys, &mut out)
             .and_then(|()| out.flush())
+            .or_else(unless_closed)
             .map_err(|error| format!("reading or writing lines failed: {error}"));
     }
     let mut out = BufWriter::new(io::stdout().lock());
@@ -108,7 +110,10 @@ pub(super) fn run(options: Options) -> Result<(), String> {
         Ok(octets) => octets,
         Err(error) => {
             if let (Some(hex), true) = (error.hex, options.json) {
-                json(&Refusal::from(hex), &mut out).map_err(failed)?;
+                json(&Refusal::from(hex), &mut out)
+                    .and_then(|()| out.flush())
+                    .or_else(unless_closed)
+                    .map_err(failed)?;
             }
             return Err(error.sentence);
         }
@@ -116,12 +121,33 @@ pub(super) fn run(options: Options) -> Result<(), String> {
     let account = Account::new(&octets, options.rfc3489, &keys);
     let written = match &account {
         Ok(account) if options.json => json(account, &mut out),
-        Ok(account) => text::write(account, &mut out),
+        Ok(account) => text::write(account, &keys, &mut out),
         Err(error) if options.json => json(&Refusal::from(*error), &mut out),
         Err(_) => Ok(()),
     };
-    written.and_then(|()| out.flush()).map_err(failed)?;
-    account.map(|_| ()).map_err(|error| format!("this is not a STUN message: {error}"))
+    written.and_then(|()| out.flush()).or_else(unless_closed).map_err(failed)?;
+    account
+        .map(|_| ())
+        .map_err(|error| format!("this is not a STUN message: {error}{}", hint(&octets, error)))
+}
+
+/// Whoever reads the output may stop before its end: that is no failure, and not worth a word.
+fn unless_closed(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
+}
+
+/// What it may be instead, by its first octet (RFC 7983 section 7), or which option reads it.
+fn hint(octets: &[u8], error: ParseError) -> &'static str {
+    match octets {
+        [] => "; there is not one octet",
+        [0..=3, ..] if error.reason() == ParseErrorReason::NoMagicCookie => {
+            "; if it is of RFC 3489, --rfc3489 reads it"
+        }
+        [20..=63, ..] => "; it begins like DTLS",
+        [64..=79, ..] => "; it begins like ChannelData of TURN",
+        [128..=191, ..] => "; it begins like RTP or RTCP",
+        _ => "",
+    }
 }
 
 /// A line in, a line out, whatever it holds; nothing is kept from one to the next but the room.
@@ -148,11 +174,30 @@ fn lines(source: &mut Lines, rfc3489: bool, keys: &Keys, out: &mut impl Write) -
 }
 
 fn json(value: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
+    escaped(&serde_json::to_string_pretty(value)?, out)?;
     out.write_all(b"\n")
 }
 
 fn json_line(value: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
+    escaped(&serde_json::to_string(value)?, out)?;
     out.write_all(b"\n")
+}
+
+/// What JSON leaves as it is, and a terminal may obey: DEL, the controls above ASCII, and the marks that turn text round.
+const fn is_obeyed(character: char) -> bool {
+    matches!(character, '\x7f'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}')
+        || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Writes JSON with those escaped: they stand in strings alone, where an escape means the same.
+fn escaped(json: &str, out: &mut impl Write) -> io::Result<()> {
+    let mut rest = json;
+    while let Some(at) = rest.find(is_obeyed) {
+        let (front, behind) = rest.split_at(at);
+        let mut characters = behind.chars();
+        let number = characters.next().map_or(0, u32::from);
+        write!(out, "{front}\\u{number:04x}")?;
+        rest = characters.as_str();
+    }
+    out.write_all(rest.as_bytes())
 }

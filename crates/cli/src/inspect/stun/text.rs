@@ -2,10 +2,15 @@
 
 use std::io::{self, Write};
 
-use super::account::{Account, Attribute};
+use ginnel::stun::attribute::AttributeType;
+
+use super::{
+    account::{Account, Attribute},
+    key::Keys,
+};
 
 /// Writes a few lines about the message, and a table of its attributes.
-pub(super) fn write(account: &Account<'_>, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(account: &Account<'_>, keys: &Keys, out: &mut impl Write) -> io::Result<()> {
     let class = match account.class {
         "success" => "success response",
         "error" => "error response",
@@ -14,7 +19,7 @@ pub(super) fn write(account: &Account<'_>, out: &mut impl Write) -> io::Result<(
     writeln!(out, "{} {class}, {} octets", account.method, account.length)?;
     writeln!(out, "transaction id  {}", account.transaction_id)?;
     writeln!(out, "fingerprint     {}", account.fingerprint)?;
-    writeln!(out, "integrity       {}", integrity(account))?;
+    writeln!(out, "integrity       {}", integrity(account, keys.are_short_term()))?;
     if account.attributes.is_empty() {
         return writeln!(out, "no attributes");
     }
@@ -33,7 +38,7 @@ pub(super) fn write(account: &Account<'_>, out: &mut impl Write) -> io::Result<(
     Ok(())
 }
 
-fn integrity(account: &Account<'_>) -> String {
+fn integrity(account: &Account<'_>, short_term: bool) -> String {
     let mut text = account.integrity.to_string();
     if let Some(by) = account.integrity_by {
         text.push_str(": ");
@@ -43,9 +48,13 @@ fn integrity(account: &Account<'_>) -> String {
         text.push_str(", key ");
         text.push_str(key);
     }
-    if account.integrity == "unchecked" {
-        text.push_str(" (give --password to check it)");
-    }
+    let long_term = account.attributes.iter().any(|attribute| attribute.kind == AttributeType::REALM.0);
+    text.push_str(match account.integrity {
+        "unchecked" if long_term => " (give --user, --realm and --password to check it)",
+        "unchecked" => " (give --password to check it)",
+        "bad" if long_term && short_term => " (there is a REALM: --user and --realm may be missing)",
+        _ => "",
+    });
     text
 }
 
