@@ -14,7 +14,7 @@
 //!
 //! It is bounded whatever the network and the server do. Without the search for the lifetime it takes some seconds, and never
 //! four minutes at the usual pace; it sends at most 68 requests and eight times
-//! [`max_tries`](DiscoveryConfig::max_tries), one behind the other. A search makes at most 35 waits, each with 12 requests and
+//! `max_tries`, one behind the other. A search makes at most 35 waits, each with 12 requests and
 //! twice `max_tries` at most. To addresses that the server alone has named go at most 36 (A1:P2 and the two of A2), and twice
 //! `max_tries` to those that it calls ours; to none that leads nowhere or into this host. Left out: TCP and TLS, to which most tests do not apply
 //! (section 3), and finding the server (section 5.1), which

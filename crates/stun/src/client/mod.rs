@@ -16,7 +16,7 @@
 //! credential that the request bore. What fails these checks is discarded, and the schedule goes on (SECURITY.md, case
 //! 15). 401, 438, 300 and 500 lead to a new transaction of the same [`RequestId`].
 //!
-//! What is learnt of a server stays: the round trip ([`rto`]), and the realm, nonce and key ([`auth`]), so that later
+//! What is learnt of a server stays: the round trip (`rto`), and the realm, nonce and key (`auth`), so that later
 //! requests are authenticated at once.
 //!
 //! ICMP errors are not authenticated. One counts only for requests that were sent on just its path and are not answered,
