@@ -27,7 +27,7 @@ pub use opaque::OpaqueString;
 use sha1::Sha1;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 /// RFC 8489 section 14.5: octets of an HMAC-SHA1.
 pub(crate) const SHA1_LEN: usize = 20;
@@ -138,15 +138,11 @@ impl IntegrityKey {
     /// The key of a long-term credential (RFC 8489 section 9.2.2, MD5). `username` is what the USERNAME attribute
     /// holds, so prepared already; realm and password are prepared as [`OpaqueString`]s.
     pub fn long_term(username: &str, realm: &str, password: &str) -> Result<Self, CredentialError> {
-        let mut key: Zeroizing<[u8; 16]> = Zeroizing::default();
-        *key = digest_of::<Md5>(username, realm, password)?.into();
-        Ok(Self::from_octets(&*key))
+        long_term_key::<Md5>(username, realm, password)
     }
     /// The key of a long-term credential where the password algorithm is SHA-256 (RFC 8489 section 18.5.1.2).
     pub fn long_term_sha256(username: &str, realm: &str, password: &str) -> Result<Self, CredentialError> {
-        let mut key: Zeroizing<[u8; 32]> = Zeroizing::default();
-        *key = digest_of::<Sha256>(username, realm, password)?.into();
-        Ok(Self::from_octets(&*key))
+        long_term_key::<Sha256>(username, realm, password)
     }
     /// The HMAC key itself: the octets of a password that OpaqueString has prepared (short-term), or what a user
     /// database holds as H(A1) (long-term).
@@ -216,7 +212,11 @@ fn verdict(theirs: &[u8], ours: &[u8]) -> Integrity {
 }
 
 /// RFC 8489 section 9.2.2: `username ":" realm ":" password`, hashed; quotes and trailing nulls do not count.
-fn digest_of<D: Digest>(username: &str, realm: &str, password: &str) -> Result<Output<D>, CredentialError> {
+fn long_term_key<D: Digest>(
+    username: &str,
+    realm: &str,
+    password: &str,
+) -> Result<IntegrityKey, CredentialError> {
     let unquoted = |text| str::trim_matches(str::trim_end_matches(text, '\0'), '"');
     let realm = OpaqueString::new(unquoted(realm))?;
     let password = OpaqueString::new(password.trim_end_matches('\0'))?;
@@ -224,7 +224,12 @@ fn digest_of<D: Digest>(username: &str, realm: &str, password: &str) -> Result<O
     for part in [unquoted(username), ":", &realm, ":", &password] {
         digest.update(part.as_bytes());
     }
-    Ok(digest.finalize())
+    // Wiped where it was written, for a copy would stay.
+    let mut hash = Output::<D>::default();
+    digest.finalize_into(&mut hash);
+    let key = IntegrityKey::from_octets(&hash);
+    hash.as_mut_slice().zeroize();
+    Ok(key)
 }
 
 #[cfg(test)]
