@@ -113,6 +113,20 @@ mod tests {
         assert_eq!(OpaqueString::new("\u{ff21}").as_deref(), Ok("\u{ff21}"));
     }
 
+    /// RFC 8265 section 5.2: an output that were not stable would have to be prepared again.
+    #[test]
+    #[cfg(feature = "precis")]
+    fn rfc8265_what_is_prepared_is_stable() {
+        let mut legal = 0;
+        for letter in ('\u{80}'..'\u{ffff}').step_by(3) {
+            let text = alloc::format!("a{letter}\u{301}");
+            let Ok(once) = OpaqueString::new(&text) else { continue };
+            legal += 1;
+            assert_eq!(OpaqueString::new(once.as_str()).as_deref(), Ok(once.as_str()), "{letter:?}");
+        }
+        assert!(legal > 10_000, "{legal}");
+    }
+
     #[test]
     #[cfg(feature = "precis")]
     fn keys_are_of_what_is_prepared() {

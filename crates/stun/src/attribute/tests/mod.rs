@@ -65,6 +65,7 @@ fn sec_7_error_codes_out_of_range_are_an_error() {
     assert_eq!(read::<ErrorCode>(&[0, 0, 6, 99]).unwrap().code(), 699);
     // RFC 8489 section 14.8: the reserved bits are ignored.
     assert_eq!(read::<ErrorCode>(&[0xFF, 0xFF, 0xFC, 1]).unwrap().code(), 401);
+    assert_eq!(written(&ErrorCode::new(699, "").unwrap()), [0, 0, 6, 99], "reserved bits are zero");
     assert_eq!(ErrorCode::new(299, ""), Err(Malformed::ErrorCodeRange));
     assert_eq!(ErrorCode::new(700, ""), Err(Malformed::ErrorCodeRange));
 }

@@ -153,6 +153,12 @@ fn sec_19_an_unknown_user_and_a_wrong_password_are_told_the_same() {
     for answer in &answers {
         assert_eq!(without_nonce(answer), without_nonce(&answers[0]));
         assert_eq!(answer.0, 401);
+        // RFC 8489 section 9.2.4: these MUST be in it; USERNAME, USERHASH and integrity SHOULD NOT.
+        let parsed = Message::parse(&answer.1).unwrap();
+        for kind in [AttributeType::REALM, AttributeType::NONCE, AttributeType::PASSWORD_ALGORITHMS] {
+            assert!(parsed.has(kind), "{kind}");
+        }
+        assert_eq!(parsed.attributes().count(), 4);
     }
     assert_eq!(auth.stats().wrong_credentials, 6);
 }
@@ -213,6 +219,7 @@ fn rfc8489_9_2_4_the_nonce_is_checked_last_and_says_stale_only_to_whom_it_should
     for kind in [AttributeType::REALM, AttributeType::NONCE, AttributeType::PASSWORD_ALGORITHMS] {
         assert!(parsed.has(kind), "{kind}");
     }
+    assert_eq!(parsed.attributes().count(), 4, "nothing else: no USERNAME, no USERHASH");
     // "The NONCE attribute value MUST be valid."
     let _ = authenticated(judge(&mut auth, at(120), modern(&nonce_of(&answer), &key)));
 }
@@ -331,12 +338,21 @@ fn rfc8489_9_1_3_indications_that_fail_are_silently_discarded() {
     auth.users_mut().insert(User::short_term("user", PASSWORD).unwrap()).unwrap();
     let key = IntegrityKey::short_term(PASSWORD).unwrap();
     let ask = Ask { class: Class::Indication, username: Some("user"), ..Ask::default() };
-    assert_eq!(judge(&mut auth, at(0), ask), Verdict::Discarded);
     let genuine = Ask { key: Some((&key, IntegrityAlgorithm::Sha1)), ..ask };
+    let wrong = IntegrityKey::short_term("another").unwrap();
+    // No integrity, no USERNAME, one that is not valid, and an integrity that is wrong.
+    for failing in [
+        ask,
+        Ask { username: None, ..genuine },
+        Ask { username: Some("nobody"), ..genuine },
+        Ask { key: Some((&wrong, IntegrityAlgorithm::Sha1)), ..genuine },
+    ] {
+        assert_eq!(judge(&mut auth, at(0), failing), Verdict::Discarded);
+    }
+    assert_eq!(auth.stats().indications_discarded, 4);
     let _ = authenticated(judge(&mut auth, at(0), genuine));
     // RFC 8489 section 9.2: the long-term mechanism cannot challenge an indication.
     assert_eq!(judge(&mut knowing_a_user(long_term()), at(0), ask), Verdict::Discarded);
-    assert_eq!(auth.stats().indications_discarded, 1);
 }
 
 #[test]

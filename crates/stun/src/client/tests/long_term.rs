@@ -233,6 +233,8 @@ fn rfc8489_9_2_5_a_438_renews_the_nonce_with_the_same_key() {
     let message = Message::parse(&octets).unwrap();
     assert_ne!(again, id, "a new transaction");
     assert_eq!(message.get::<Nonce<'_>>().unwrap().unwrap().octets(), second);
+    assert_eq!(message.get::<Username<'_>>().unwrap().unwrap().as_str(), "user");
+    assert_eq!(message.get::<Realm<'_>>().unwrap().unwrap().as_str(), REALM);
     assert_eq!(message.integrity(&sha256()), Integrity::Ok);
     // The old transaction is over: its late answer is nobody's.
     let late = sealed(id, None, &sha256(), IntegrityAlgorithm::Sha256);

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::{
-    Integrity, IntegrityAlgorithm, IntegrityKey,
+    Discovery, DiscoveryAddresses, Integrity, IntegrityAlgorithm, IntegrityKey,
     auth::{AuthConfig, LookUp, NonceKey, User, Who, ask::Ask},
 };
 
@@ -111,6 +111,29 @@ fn rfc8489_6_3_unknown_attributes_come_after_authentication_and_the_420_is_prote
     let answer = send(&mut server, 0, &octets(ask)).unwrap();
     assert_eq!(code(&answer), Some(420));
     assert_eq!(Message::parse(&answer).unwrap().integrity(&key), Integrity::Ok);
+}
+
+#[test]
+fn rfc5780_6_1_where_authentication_is_required_answers_of_discovery_are_protected() {
+    let addresses = DiscoveryAddresses::new(path().local, "198.51.100.2:3479".parse().unwrap()).unwrap();
+    let config = ServerConfig::default()
+        .with_discovery(Discovery::TwoAddresses(addresses))
+        .with_credentials(Some(long_term().with_challenge_limit(None)));
+    let (mut server, key) = (BindingServer::new(config, Seed::new([7; 32])), key());
+    server.add_user(user()).unwrap();
+    let change = Some(ChangeRequest { ip: true, port: true });
+    // A challenge goes to who asked, from where he asked, whatever he wishes for.
+    let challenge = send(&mut server, 0, &octets(Ask { change, ..Ask::default() })).unwrap();
+    assert_eq!(code(&challenge), Some(401));
+    let nonce = nonce_of(&challenge);
+    let (handled, answer) = ask(&mut server, path(), &octets(Ask { change, ..modern(&nonce, &key) }));
+    let from = Path { local: "198.51.100.2:3479".parse().unwrap(), ..path() };
+    assert!(matches!(handled, Handled::Send(transmit) if transmit.path == from));
+    let answer = Message::parse(&answer).unwrap();
+    assert_eq!(answer.get(), Ok(Some(ResponseOrigin(from.local))));
+    assert_eq!(answer.integrity(&key), Integrity::Ok);
+    // Both mapped addresses, RESPONSE-ORIGIN, OTHER-ADDRESS and the integrity.
+    assert_eq!(answer.attributes().count(), 5);
 }
 
 #[test]
