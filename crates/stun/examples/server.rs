@@ -28,7 +28,7 @@ use ginnel_core::{
     Epoch, FrameReader, Framing, HEADROOM, Handled, Packet, Path, Receive, Seed, Transmit, Transport,
 };
 use ginnel_stun::{
-    BindingServer, Discovery, DiscoveryAddresses, ServerConfig,
+    BindingServer, DiscoveryAddresses, DiscoverySupport, ServerConfig,
     auth::{AuthConfig, User},
 };
 
@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 #[derive(Default)]
 struct Options {
     listen: Vec<SocketAddr>,
-    discovery: Discovery,
+    discovery: DiscoverySupport,
     realm: Option<String>,
     users: Vec<(String, String)>,
 }
@@ -89,7 +89,7 @@ impl Options {
             [primary, alternate] => {
                 let addresses = DiscoveryAddresses::new(primary, alternate)?;
                 options.listen = addresses.all().to_vec();
-                options.discovery = Discovery::TwoAddresses(addresses);
+                options.discovery = DiscoverySupport::TwoAddresses(addresses);
             }
             _ => return Err(USAGE.into()),
         }

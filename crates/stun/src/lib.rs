@@ -43,7 +43,7 @@ pub use message::{
 pub use server::fuzz as server_fuzz;
 #[cfg(feature = "alloc")]
 pub use server::{
-    BindingServer, Discovery, DiscoveryAddresses, DiscoveryAddressesError, FingerprintPolicy, ServerConfig,
-    ServerEvent, ServerStats,
+    BindingServer, DiscoveryAddresses, DiscoveryAddressesError, DiscoverySupport, FingerprintPolicy,
+    ServerConfig, ServerEvent, ServerStats,
 };
 pub use writer::{BeforeSha256, MessageBuffer, MessageWriter, Open, Room, Sealed, SealedSha256};

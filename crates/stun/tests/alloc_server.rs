@@ -5,7 +5,7 @@ use std::time::Duration;
 use ginnel_alloc_counter::{Counting, allocations};
 use ginnel_core::{Buffer, Handled, Instant, Packet, Path, Receive, Seed};
 use ginnel_stun::{
-    BindingServer, Class, Discovery, DiscoveryAddresses, IntegrityAlgorithm, IntegrityKey, Message,
+    BindingServer, Class, DiscoveryAddresses, DiscoverySupport, IntegrityAlgorithm, IntegrityKey, Message,
     MessageWriter, Method, ServerConfig, TransactionId,
     attribute::{
         ChangeRequest, ErrorCode, Nonce, Padding, PasswordAlgorithm, PasswordAlgorithms, Realm, UserHash,
@@ -121,7 +121,7 @@ fn answers_of_rfc5780_allocate_nothing() {
     let addresses = DiscoveryAddresses::new(path(0).local, ([198, 51, 100, 2], 3479).into())
         .expect("a pair of addresses");
     let config =
-        ServerConfig::default().with_discovery(Discovery::TwoAddresses(addresses)).with_rfc3489(true);
+        ServerConfig::default().with_discovery(DiscoverySupport::TwoAddresses(addresses)).with_rfc3489(true);
     let mut server = BindingServer::new(config, Seed::new([7; 32]));
     let change = built(|open| open.attribute(&ChangeRequest { ip: true, port: true }), None);
     let padded = built(|open| open.attribute(&Padding { octets: 1_400 }), None);

@@ -21,7 +21,7 @@ pub enum FingerprintPolicy {
 /// Whether requests of NAT behaviour discovery are answered (RFC 5780), and from where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Discovery {
+pub enum DiscoverySupport {
     /// As a plain server of RFC 8489: CHANGE-REQUEST, RESPONSE-PORT and PADDING are not understood.
     #[default]
     Off,
@@ -108,11 +108,11 @@ impl DiscoveryAddresses {
 /// has a server on the public Internet do; and each source up to 50 times a second.
 ///
 /// ```
-/// use ginnel_stun::{Discovery, DiscoveryAddresses, ServerConfig, auth::{AuthConfig, RateLimit}};
+/// use ginnel_stun::{DiscoverySupport, DiscoveryAddresses, ServerConfig, auth::{AuthConfig, RateLimit}};
 ///
 /// let public = ServerConfig::default().with_rfc3489(true);
 /// let addresses = DiscoveryAddresses::new("198.51.100.1:3478".parse()?, "198.51.100.2:3479".parse()?)?;
-/// let behavior = public.with_discovery(Discovery::TwoAddresses(addresses));
+/// let behavior = public.with_discovery(DiscoverySupport::TwoAddresses(addresses));
 /// let closed = ServerConfig::default().with_credentials(Some(AuthConfig::long_term("example.org")?));
 /// # let _ = (behavior, closed);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -128,7 +128,7 @@ pub struct ServerConfig {
     /// STUN shares its port, nor where credentials or FINGERPRINT are asked for: they have neither.
     pub rfc3489: bool,
     /// Whether requests of NAT behaviour discovery are answered.
-    pub discovery: Discovery,
+    pub discovery: DiscoverySupport,
     /// Octets of PADDING in an answer at the most: the MTU of the interface, rounded up to a multiple of four (RFC 5780
     /// section 7.6). An answer never has more than its request, so that it does not amplify.
     pub padding: u16,
@@ -144,7 +144,7 @@ impl Default for ServerConfig {
             credentials: None,
             fingerprint: FingerprintPolicy::AsAsked,
             rfc3489: false,
-            discovery: Discovery::Off,
+            discovery: DiscoverySupport::Off,
             padding: 1500,
             response_port: true,
             rate_limit: Some(RateLimit::default()),
@@ -172,7 +172,7 @@ impl ServerConfig {
     }
     /// With NAT behaviour discovery.
     #[must_use]
-    pub const fn with_discovery(mut self, discovery: Discovery) -> Self {
+    pub const fn with_discovery(mut self, discovery: DiscoverySupport) -> Self {
         self.discovery = discovery;
         self
     }

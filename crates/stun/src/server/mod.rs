@@ -23,7 +23,9 @@ use core::net::SocketAddr;
 
 use ginnel_core::{Handled, Instant, NoRoom, Packet, Path, Receive, Seed, Ticket, Transmit, Transport, Wake};
 
-pub use config::{Discovery, DiscoveryAddresses, DiscoveryAddressesError, FingerprintPolicy, ServerConfig};
+pub use config::{
+    DiscoveryAddresses, DiscoveryAddressesError, DiscoverySupport, FingerprintPolicy, ServerConfig,
+};
 use request::{Answer, Asked, Behavior};
 
 use crate::{

@@ -7,7 +7,7 @@ use ginnel_core::{Path, Transport};
 use crate::{
     attribute::{Attribute, AttributeType, ChangeRequest, ErrorCode, Padding, ResponsePort, TEXT_READ_MAX},
     message::{Message, RawAttribute, TransactionId},
-    server::{Discovery, ServerConfig},
+    server::{DiscoverySupport, ServerConfig},
 };
 
 /// How many attributes a 420 lists: as many as fit into an answer, with room to spare. Who sends more learns of these.
@@ -68,11 +68,11 @@ impl Asked {
             unknown_count: 0,
         };
         let addresses = match config.discovery {
-            Discovery::TwoAddresses(addresses) => Some(addresses),
-            Discovery::Off | Discovery::OneAddress => None,
+            DiscoverySupport::TwoAddresses(addresses) => Some(addresses),
+            DiscoverySupport::Off | DiscoverySupport::OneAddress => None,
         };
         let other = addresses.and_then(|it| it.changed(path.local, true, true));
-        let discovery = config.discovery != Discovery::Off;
+        let discovery = config.discovery != DiscoverySupport::Off;
         // RFC 5780 section 3: a server opens no stream to a client, so over streams an answer cannot take another way.
         let datagrams = path.transport == Transport::Udp;
         let mut found = Found::default();

@@ -65,7 +65,8 @@ impl Server {
     pub(super) fn new(ips: [IpAddr; 2], fault: Fault) -> Self {
         let primary = SocketAddr::new(ips[0], PORTS[0]);
         let addresses = DiscoveryAddresses::new(primary, SocketAddr::new(ips[1], PORTS[1])).unwrap();
-        let mut config = ServerConfig::default().with_discovery(crate::Discovery::TwoAddresses(addresses));
+        let mut config =
+            ServerConfig::default().with_discovery(crate::DiscoverySupport::TwoAddresses(addresses));
         if fault == Fault::Authenticates {
             config = config.with_credentials(Some(AuthConfig::long_term("example.org").unwrap()));
         }

@@ -8,7 +8,7 @@ use crate::{
     attribute::{Algorithm, PasswordAlgorithm},
     auth::{AnnouncedAlgorithms, SecurityFeatures, ask::Ask},
     integrity::IntegrityAlgorithm,
-    server::{Discovery, FingerprintPolicy, ServerConfig},
+    server::{DiscoverySupport, FingerprintPolicy, ServerConfig},
 };
 
 /// Seconds that a nonce lives at the least, in the scenario.
@@ -149,7 +149,7 @@ impl Rules<'_> {
     }
     fn answer(&self, made: &Made<'_>, reply: Option<IntegrityAlgorithm>) -> Expected {
         let (ask, path) = (&made.ask, made.path);
-        let discovery = self.config.discovery != Discovery::Off;
+        let discovery = self.config.discovery != DiscoverySupport::Off;
         let datagrams = path.transport == Transport::Udp;
         let can_change = datagrams && self.four().contains(&Some(path.local));
         let code = if ask.change.is_some() && !can_change
@@ -167,7 +167,7 @@ impl Rules<'_> {
     /// RFC 5780 section 6.1: A1:P1, A1:P2, A2:P1, A2:P2.
     pub(super) fn four(&self) -> [Option<SocketAddr>; 4] {
         match self.config.discovery {
-            Discovery::TwoAddresses(addresses) => addresses.all().map(Some),
+            DiscoverySupport::TwoAddresses(addresses) => addresses.all().map(Some),
             _ => [None; 4],
         }
     }

@@ -15,7 +15,9 @@ use crate::{
     fingerprint::Fingerprint,
     integrity::{Integrity, IntegrityAlgorithm, IntegrityKey},
     message::{Class, Message, Method, TransactionId},
-    server::{BindingServer, Discovery, DiscoveryAddresses, FingerprintPolicy, ServerConfig, ServerEvent},
+    server::{
+        BindingServer, DiscoveryAddresses, DiscoverySupport, FingerprintPolicy, ServerConfig, ServerEvent,
+    },
 };
 
 /// Requests that may wait for a look-up.
@@ -101,7 +103,7 @@ impl World {
             )
             .with_rfc3489(script.flag())
             .with_discovery(
-                [Discovery::Off, Discovery::OneAddress, Discovery::TwoAddresses(four)]
+                [DiscoverySupport::Off, DiscoverySupport::OneAddress, DiscoverySupport::TwoAddresses(four)]
                     [usize::from(script.below(3))],
             )
             .with_response_port(script.flag())
@@ -508,7 +510,7 @@ impl World {
         remote.set_port(plan.port.unwrap_or(remote.port()));
         assert_eq!(transmit.path, Path { local, remote, ..path });
         assert_eq!(message.get(), Ok(Some(XorMappedAddress(path.remote))));
-        let discovery = self.config.discovery != Discovery::Off;
+        let discovery = self.config.discovery != DiscoverySupport::Off;
         assert_eq!(message.get(), Ok(discovery.then_some(MappedAddress(path.remote))));
         assert_eq!(message.get(), Ok(discovery.then_some(ResponseOrigin(local))));
         assert_eq!(message.get(), Ok(other.map(OtherAddress)));
@@ -544,7 +546,7 @@ impl World {
             let most = 48 + REALM.len() + nonce + if required { 8 } else { 0 } + if two { 3 } else { 0 };
             assert!(answer.len() <= most, "{} octets", answer.len());
         } else {
-            let most = if self.config.discovery == Discovery::Off { 3 } else { 6 };
+            let most = if self.config.discovery == DiscoverySupport::Off { 3 } else { 6 };
             assert!(answer.len() <= most * request.len(), "{} for {}", answer.len(), request.len());
         }
         if self.limited && path.transport == Transport::Udp {

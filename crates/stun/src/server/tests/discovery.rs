@@ -1,7 +1,7 @@
 //! RFC 5780 section 6.
 
 use super::*;
-use crate::{Discovery, DiscoveryAddresses, DiscoveryAddressesError};
+use crate::{DiscoveryAddresses, DiscoveryAddressesError, DiscoverySupport};
 
 const A1P1: &str = "198.51.100.1:3478";
 const A1P2: &str = "198.51.100.1:3479";
@@ -11,11 +11,11 @@ const A2P2: &str = "198.51.100.2:3479";
 fn addresses() -> DiscoveryAddresses {
     DiscoveryAddresses::new(A1P1.parse().unwrap(), A2P2.parse().unwrap()).unwrap()
 }
-fn with(discovery: Discovery) -> BindingServer {
+fn with(discovery: DiscoverySupport) -> BindingServer {
     BindingServer::new(ServerConfig::default().with_discovery(discovery), Seed::new([7; 32]))
 }
 fn four() -> BindingServer {
-    with(Discovery::TwoAddresses(addresses()))
+    with(DiscoverySupport::TwoAddresses(addresses()))
 }
 fn to(local: &str) -> Path {
     Path { local: local.parse().unwrap(), ..path() }
@@ -67,7 +67,7 @@ fn rfc5780_6_1_change_request_chooses_the_socket() {
 fn rfc5780_6_with_one_address_there_is_no_other_and_change_request_is_unknown() {
     // A server whose driver hears on a fifth address has no alternate for that one either.
     let elsewhere = to("198.51.100.3:3478");
-    for (mut server, path) in [(with(Discovery::OneAddress), to(A1P1)), (four(), elsewhere)] {
+    for (mut server, path) in [(with(DiscoverySupport::OneAddress), to(A1P1)), (four(), elsewhere)] {
         let (_, octets) = sent(&mut server, path, &ByHand::binding().octets());
         let answer = Message::parse(&octets).unwrap();
         assert_eq!(answer.get(), Ok(Some(ResponseOrigin(path.local))));
@@ -98,7 +98,8 @@ fn rfc5780_7_5_response_port_sends_the_answer_there_and_says_where_it_was_asked_
     let zero = ByHand::binding().with(AttributeType::RESPONSE_PORT, &[0, 0, 0, 0]).octets();
     let (path, octets) = sent(&mut four(), to(A1P1), &zero);
     assert_eq!((path, code(&octets)), (to(A1P1), Some(400)));
-    let config = ServerConfig::default().with_discovery(Discovery::OneAddress).with_response_port(false);
+    let config =
+        ServerConfig::default().with_discovery(DiscoverySupport::OneAddress).with_response_port(false);
     let mut without = BindingServer::new(config, Seed::new([7; 32]));
     let octets = ByHand::binding().with(AttributeType::RESPONSE_PORT, &[0x1F, 0x90, 0, 0]).octets();
     assert_eq!(code(&sent(&mut without, to(A1P1), &octets).1), Some(420));
@@ -123,7 +124,7 @@ fn rfc5780_7_6_padding_is_answered_with_padding_up_to_the_mtu_and_no_more_than_c
         (1280, 1500, 1280),
         (1281, 1500, 1284),
     ] {
-        let config = ServerConfig::default().with_discovery(Discovery::OneAddress).with_padding(mtu);
+        let config = ServerConfig::default().with_discovery(DiscoverySupport::OneAddress).with_padding(mtu);
         let mut server = BindingServer::new(config, Seed::new([7; 32]));
         let padding = std::vec![0xAB; came];
         let octets = ByHand::binding().with(AttributeType::PADDING, &padding).octets();

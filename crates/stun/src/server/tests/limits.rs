@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Discovery, DiscoveryAddresses, FingerprintPolicy,
+    DiscoveryAddresses, DiscoverySupport, FingerprintPolicy,
     auth::{AnnouncedAlgorithms, AuthConfig, MadeNonce, RateLimit},
 };
 
@@ -65,7 +65,7 @@ proptest! {
             ("198.51.100.1:3478", "198.51.100.2:3479")
         };
         let addresses = DiscoveryAddresses::new(a1.parse().unwrap(), a2.parse().unwrap()).unwrap();
-        let config = ServerConfig::default().with_discovery(Discovery::TwoAddresses(addresses));
+        let config = ServerConfig::default().with_discovery(DiscoverySupport::TwoAddresses(addresses));
         let path = Path { remote, ..Path::udp(a1.parse().unwrap(), remote) };
         if let Some(ratio) = ratio(config, path, &request(&attributes, fingerprint)) {
             prop_assert!(ratio <= 6.0, "{}", ratio);
@@ -94,7 +94,7 @@ fn the_largest_ratios_are_those_that_are_written_down() {
     let bare = ByHand::binding().octets();
     assert_eq!(ratio(ServerConfig::default(), ipv6, &bare), Some(44.0 / 20.0));
     let addresses = DiscoveryAddresses::new(ipv6.local, "[2001:db8::2]:3479".parse().unwrap()).unwrap();
-    let config = ServerConfig::default().with_discovery(Discovery::TwoAddresses(addresses));
+    let config = ServerConfig::default().with_discovery(DiscoverySupport::TwoAddresses(addresses));
     assert_eq!(ratio(config, ipv6, &bare), Some(116.0 / 20.0));
 }
 
