@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::{
-    Discovery, DiscoveryAddresses, Integrity, IntegrityAlgorithm, IntegrityKey,
+    DiscoveryAddresses, DiscoverySupport, Integrity, IntegrityAlgorithm, IntegrityKey,
     auth::{AuthConfig, LookUp, NonceKey, User, Who, ask::Ask},
 };
 
@@ -117,7 +117,7 @@ fn rfc8489_6_3_unknown_attributes_come_after_authentication_and_the_420_is_prote
 fn rfc5780_6_1_where_authentication_is_required_answers_of_discovery_are_protected() {
     let addresses = DiscoveryAddresses::new(path().local, "198.51.100.2:3479".parse().unwrap()).unwrap();
     let config = ServerConfig::default()
-        .with_discovery(Discovery::TwoAddresses(addresses))
+        .with_discovery(DiscoverySupport::TwoAddresses(addresses))
         .with_credentials(Some(long_term().with_challenge_limit(None)));
     let (mut server, key) = (BindingServer::new(config, Seed::new([7; 32])), key());
     server.add_user(user()).unwrap();
