@@ -160,6 +160,11 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.wire.streams()
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn traces(&self) -> [usize; 5] {
+        self.wire.traces()
+    }
+
     /// When time began.
     #[must_use]
     pub const fn epoch(&self) -> Epoch {

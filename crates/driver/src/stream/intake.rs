@@ -16,6 +16,9 @@ const CHUNK: usize = 16 << 10;
 /// What a message that has come in part may take at first.
 const FIRST: usize = 2 << 10;
 
+/// The buffer of a stream that waits for the next message is no larger than that.
+const KEPT: usize = ROOM + FIRST + ANSWER;
+
 /// Octets of one stream, and the room around them.
 #[derive(Debug, Default)]
 pub(crate) struct Intake {
@@ -109,6 +112,14 @@ impl Intake {
     pub(crate) fn clear(&mut self) {
         (self.start, self.end) = (0, 0);
     }
+
+    /// Gives memory back that a long message took, once it is gone. What short ones take is kept, so that the next of
+    /// them allocates nothing.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() && self.buf.len() > KEPT {
+            *self = Self::default();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -192,5 +203,10 @@ mod tests {
         }
         assert!(own.is_empty());
         assert_eq!(largest, ROOM + Framing::Rfc4571.longest() + ANSWER);
+        own.shrink();
+        assert_eq!(own.buf.len(), 0, "and what a long one took is given back");
+        own.keep(&shared);
+        own.shrink();
+        assert!(!own.is_empty(), "never with something in it");
     }
 }

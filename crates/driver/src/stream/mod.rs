@@ -33,6 +33,9 @@ pub(crate) use tls::{Handshake, Session};
 
 use crate::{Interest, Limits, Socket, platform::NO_SIGNAL};
 
+/// So much room for what waits stays with a stream that has sent all: enough for what gathers in a turn.
+const KEPT: usize = 32 << 10;
+
 /// A stream under a runtime.
 #[derive(Debug)]
 pub(crate) struct Stream<S> {
@@ -140,11 +143,17 @@ impl<S: Socket> Stream<S> {
 
     /// Takes one message to be sent, if there is room for it.
     pub(crate) fn push(&mut self, message: &[u8], limits: &Limits) -> bool {
-        let fits = self.unsent.len() + message.len() <= limits.unsent;
-        if fits {
-            self.unsent.extend(message);
+        let needed = self.unsent.len() + message.len();
+        if needed > limits.unsent {
+            return false;
         }
-        fits
+        if needed > self.unsent.capacity() {
+            // In doubling, as it would itself, but for the last time: memory has the same limit.
+            let capacity = (2 * self.unsent.capacity()).min(limits.unsent).max(needed);
+            self.unsent.reserve_exact(capacity - self.unsent.len());
+        }
+        self.unsent.extend(message);
+        true
     }
 
     /// Hands over what waits, as far as the system takes it.
@@ -152,7 +161,13 @@ impl<S: Socket> Stream<S> {
         let mut progress = false;
         let flushed = self.write_out(&mut progress);
         match &flushed {
-            Ok(Flushed::All) => self.stalled = None,
+            Ok(Flushed::All) => {
+                self.stalled = None;
+                // What was there for a slow peer is not kept for a quick one.
+                if self.unsent.capacity() > KEPT {
+                    self.unsent = VecDeque::new();
+                }
+            }
             // Any progress counts: a slow peer is not a dead one.
             Ok(Flushed::Waits) if progress || self.stalled.is_none() => self.stalled = Some(now),
             Ok(Flushed::Waits) | Err(_) => {}
@@ -172,12 +187,17 @@ impl<S: Socket> Stream<S> {
                 self.unsent.drain(..taken);
                 let before = tls.sent();
                 let all = tls.write_records(&self.io);
-                *progress |= tls.sent() > before;
+                let left = tls.sent() > before;
+                *progress |= left;
                 if !all? {
                     return Ok(Flushed::Waits);
                 }
                 if self.unsent.is_empty() {
                     return Ok(Flushed::All);
+                }
+                if taken == 0 && !left {
+                    // It takes nothing more, ever: not to be asked for ever.
+                    return Err(io::ErrorKind::BrokenPipe.into());
                 }
                 continue;
             }

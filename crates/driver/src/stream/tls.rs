@@ -17,7 +17,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 
-use crate::{Interest, Socket};
+use crate::{Interest, SockRef, Socket, platform::NO_SIGNAL};
 
 /// What `rustls` may hold that the system has not taken: one write of a full window of records.
 const UNSENT: usize = 64 << 10;
@@ -260,6 +260,7 @@ impl Session {
     pub(crate) fn read(&mut self, io: &impl Socket, buf: &mut [u8]) -> io::Result<usize> {
         // Records may hold nothing, as many as the peer likes: others have their turn meanwhile.
         for _ in 0..READS {
+            // Nothing is decrypted while something lies here, so `rustls` holds one read of it at most.
             match self.connection.reader().read(buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // An end without a goodbye: what has come was whole messages, so nothing is taken for more than it is.
@@ -292,7 +293,7 @@ impl Session {
     pub(crate) fn write_records(&mut self, io: &impl Socket) -> io::Result<bool> {
         while self.connection.wants_write() {
             let connection = &mut self.connection;
-            match io.try_io(Interest::Writable, || connection.write_tls(&mut &*io.sock_ref())) {
+            match io.try_io(Interest::Writable, || connection.write_tls(&mut Quiet(io.sock_ref()))) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => self.sent += count as u64,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -311,6 +312,21 @@ impl Session {
     /// Says goodbye (RFC 8446 section 6.1), once what was written before has left.
     pub(crate) fn goodbye(&mut self) {
         self.connection.send_close_notify();
+    }
+}
+
+/// Writes as streams without TLS do: a broken one is an error of the call, and no signal.
+struct Quiet<'s>(SockRef<'s>);
+
+impl io::Write for Quiet<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.send_with_flags(octets, NO_SIGNAL)
+    }
+    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.0.send_vectored_with_flags(slices, NO_SIGNAL)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -29,6 +29,7 @@ macro_rules! stream_tests {
             a_stream_that_is_lost_can_be_opened_again_at_once
             one_who_comes_again_from_where_he_was_is_another
             errors_without_end_starve_no_datagram
+            a_thousand_streams_leave_nothing_behind
             sec_40_messages_are_cut_alike_wherever_segments_break
             sec_40_an_accepted_stream_may_not_be_idle_for_long
             sec_41_one_stream_more_than_the_limit_is_reset
@@ -303,6 +304,50 @@ pub async fn errors_without_end_starve_no_datagram<R: Runtime + Clone>(runtime: 
     let mut app = Obstinate(0);
     patiently(&runtime, client.0.run(&mut app)).await;
     assert!(app.0 < 1_000, "{}", app.0);
+}
+
+pub async fn a_thousand_streams_leave_nothing_behind<R: Runtime + Clone>(runtime: R) {
+    const ROUNDS: usize = 100;
+    let config = Config::default().with_limits(Limits::default().with_accepted(20, 20));
+    let (mut server, at) =
+        server(&runtime, config, Node::echo(), listen(Transport::Tcp, Framing::Stun)).await;
+    let mut client = node(&runtime, Config::default(), Node::default());
+    let request = connect(Transport::Tcp, at, Framing::Stun);
+    for round in 0..ROUNDS {
+        // Some are reset, some end in the middle of a message, some speak nonsense; some are a client's.
+        let mut strangers: Vec<TcpStream> = (0..8).map(|_| raw(at)).collect();
+        client.0.with(|node, _| (0..2).for_each(|_| node.ask(request)));
+        let (open, theirs) = (2 * (round + 1), 10 * (round + 1));
+        until(&runtime, &mut [&mut server, &mut client], |nodes| {
+            let opened = nodes[1].1.notices.iter().filter(|notice| matches!(notice, Notice::Opened { .. }));
+            opened.count() == open && nodes[0].1.accepted().len() == theirs
+        })
+        .await;
+        for (number, stranger) in strangers.iter_mut().enumerate() {
+            let said: &[u8] = if number % 2 == 0 { &[0, 1, 0] } else { &[0xff; 8] };
+            stranger.write_all(said).expect("room");
+            SockRef::from(&*stranger).set_linger(Some(Duration::ZERO)).expect("a socket");
+        }
+        drop(strangers);
+        let locals: Vec<SocketAddr> = client.1.notices.iter().filter_map(|notice| match notice {
+            Notice::Opened { result, .. } => result.ok(),
+            _ => None,
+        }).collect();
+        client.0.with(|node, _| {
+            // Twice does no harm.
+            for local in locals.iter().rev().take(2).flat_map(|local| [local, local]) {
+                node.ask(Request::release(Path::new(Transport::Tcp, *local, at)));
+            }
+        });
+        until(&runtime, &mut [&mut server, &mut client], |nodes| {
+            nodes[0].0.streams() + nodes[1].0.streams() == 0
+        })
+        .await;
+    }
+    assert_eq!((server.0.traces(), client.0.traces()), ([0; 5], [0; 5]));
+    let lost = server.1.notices.iter().filter(|notice| matches!(notice, Notice::Lost { .. })).count();
+    assert_eq!((lost, server.0.stats().accept_refused), (10 * ROUNDS, 0));
+    assert!(client.1.notices.iter().all(|notice| matches!(notice, Notice::Opened { result: Ok(_), .. })));
 }
 
 pub async fn sec_40_messages_are_cut_alike_wherever_segments_break<R: Runtime + Clone>(runtime: R) {

@@ -21,6 +21,11 @@ impl Alarms {
         [first, self.retry].into_iter().flatten().min()
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn len(&self) -> usize {
+        self.by_time.len()
+    }
+
     /// Sees to it that this number's alarm, which is set to `alarm`, goes off no later than `at`.
     pub(crate) fn set(&mut self, number: usize, alarm: &mut Option<Instant>, at: Option<Instant>) {
         let Some(at) = at else { return };

@@ -165,7 +165,10 @@ impl<R: Runtime> Wire<R> {
         let Reading { path, own, intake, .. } = reading;
         let stream = self.stream(number).filter(|stream| stream.path == path);
         match stream {
-            Some(stream) if own => stream.intake = intake,
+            Some(stream) if own => {
+                stream.intake = intake;
+                stream.intake.shrink();
+            }
             Some(stream) => {
                 stream.intake.keep(&intake);
                 *shared = intake;
@@ -239,6 +242,14 @@ impl<R: Runtime> Wire<R> {
     /// How many streams there are, open or about to be.
     pub(crate) fn streams(&self) -> usize {
         self.counts.accepted + self.counts.connected
+    }
+
+    /// What streams have left behind: their slots that are not free, and entries in each table.
+    #[cfg(feature = "testing")]
+    pub(crate) fn traces(&self) -> [usize; 5] {
+        let streams = self.slots.iter().flatten().filter(|slot| matches!(slot, Slot::Stream(_)));
+        let unaccounted = self.slots.len() - self.free.len() - self.slots.iter().flatten().count();
+        [streams.count(), unaccounted, self.by_path.len(), self.sources.len(), self.alarms.len()]
     }
 
     /// Whether nothing waits for any peer.
