@@ -3,16 +3,23 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
     time::Duration,
 };
 
 use ginnel_core::{Alpn, Framing, HostName, Notice, Path, Refused, Request, Transport};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::{
+    CipherSuiteCommon, ClientConnection, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite,
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 
 use super::{
-    LOCALHOST,
+    LOCALHOST, PATIENCE,
     node::{CONNECT, Node, listen, named},
-    streams::{Driven, node, server, until},
+    patiently,
+    streams::{Driven, Until, beside, node, server, until},
 };
 use crate::{ClientTls, Config, Limits, Runtime, ServerTls};
 
@@ -25,6 +32,9 @@ macro_rules! tls_tests {
             tls_without_a_name_is_with_the_address
             tls_with_another_name_is_refused
             tls_from_an_unknown_authority_is_refused
+            tls_with_a_certificate_of_another_time_is_refused
+            a_loop_that_nobody_wakes_misses_nothing_in_tls
+            tls_outlives_the_limit_of_its_keys_or_ends
             tls_with_what_is_none_is_refused
             tls_agrees_on_what_is_spoken_or_on_nothing
             sec_41_half_open_handshakes_are_bounded_in_number_and_time
@@ -51,11 +61,27 @@ impl Authority {
 
     /// A server of this name or address.
     fn server(&self, name: &str, alpn: &[Alpn]) -> ServerTls {
+        self.sign(CertificateParams::new([name.to_owned()]).expect("a name"), alpn)
+    }
+
+    fn sign(&self, params: CertificateParams, alpn: &[Alpn]) -> ServerTls {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new([name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         ServerTls::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes(), alpn)
             .expect("a pair")
+    }
+
+    /// The same in the words of `rustls`, for one version, with this one cipher.
+    fn rustls(&self, suite: SupportedCipherSuite) -> rustls::ClientConfig {
+        let authority = CertificateDer::from_pem_slice(self.pem.as_bytes()).expect("an authority");
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(authority).expect("an authority");
+        let provider = CryptoProvider { cipher_suites: vec![suite], ..aws_lc_rs::default_provider() };
+        rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[suite.version()])
+            .expect("a version")
+            .with_root_certificates(roots)
+            .with_no_client_auth()
     }
 
     /// Somebody who trusts this authority alone.
@@ -148,6 +174,86 @@ pub async fn tls_from_an_unknown_authority_is_refused<R: Runtime + Clone>(runtim
     let request = named(Transport::Tls, at, Framing::Stun, host("turn.example.org"), None);
     let (_, result) = outcome(&runtime, &mut server, stranger.client(), request).await;
     assert_eq!(result, Err(Refused::Untrusted));
+}
+
+pub async fn tls_with_a_certificate_of_another_time_is_refused<R: Runtime + Clone>(runtime: R) {
+    let authority = Authority::new();
+    for (from, to) in [((2001, 1, 1), (2002, 1, 1)), ((4001, 1, 1), (4002, 1, 1))] {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        params.not_before = rcgen::date_time_ymd(from.0, from.1, from.2);
+        params.not_after = rcgen::date_time_ymd(to.0, to.1, to.2);
+        let (mut server, at) = serving(&runtime, authority.sign(params, &[])).await;
+        let request = named(Transport::Tls, at, Framing::Stun, host("localhost"), None);
+        let (_, result) = outcome(&runtime, &mut server, authority.client(), request).await;
+        assert_eq!(result, Err(Refused::Untrusted), "{from:?}");
+    }
+}
+
+pub async fn a_loop_that_nobody_wakes_misses_nothing_in_tls<R: Runtime + Clone>(runtime: R) {
+    const ROUNDS: usize = 100;
+    let authority = Authority::new();
+    let (mut server, at) = serving(&runtime, authority.server("localhost", &[])).await;
+    let config = authority.rustls(aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256);
+    let peer = beside(move || {
+        let name = "localhost".try_into().map_err(std::io::Error::other)?;
+        let tls = ClientConnection::new(Arc::new(config), name).map_err(std::io::Error::other)?;
+        let stream = TcpStream::connect(at)?;
+        stream.set_read_timeout(Some(PATIENCE / 2))?;
+        stream.set_nodelay(true)?;
+        let mut stream = rustls::StreamOwned::new(tls, stream);
+        for _ in 0..ROUNDS {
+            // In two records, and the second holds a message and the front of another.
+            stream.write_all(&[0x40, 1, 0])?;
+            stream.write_all(&[0, 0x40])?;
+            stream.read_exact(&mut [0; 4])?;
+            stream.write_all(&[1, 0, 0])?;
+            stream.read_exact(&mut [0; 4])?;
+        }
+        // A goodbye, and the stream stays: it is over all the same.
+        stream.conn.send_close_notify();
+        stream.flush()?;
+        Ok::<_, std::io::Error>(stream)
+    });
+    patiently(&runtime, server.0.run(&mut Until { lost: 1, again: None })).await;
+    let _open = peer.join().expect("a thread").expect("answers");
+    assert_eq!((server.0.stats().messages_received, server.0.streams()), (2 * ROUNDS as u64, 0));
+}
+
+pub async fn tls_outlives_the_limit_of_its_keys_or_ends<R: Runtime + Clone>(runtime: R) {
+    // A key may seal so many records, here few. TLS 1.3 takes another key then; 1.2 cannot, and ends.
+    const RECORDS: u64 = 32;
+    let authority = Authority::new();
+    let SupportedCipherSuite::Tls13(long) = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256 else {
+        panic!()
+    };
+    let common = CipherSuiteCommon { confidentiality_limit: RECORDS, ..long.common };
+    let new: &'static _ = Box::leak(Box::new(Tls13CipherSuite { common, ..*long }));
+    let old = aws_lc_rs::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+    let SupportedCipherSuite::Tls12(long) = old else { panic!() };
+    let common = CipherSuiteCommon { confidentiality_limit: RECORDS, ..long.common };
+    let old: &'static _ = Box::leak(Box::new(Tls12CipherSuite { common, ..*long }));
+    for (suite, lives) in
+        [(SupportedCipherSuite::Tls13(new), true), (SupportedCipherSuite::Tls12(old), false)]
+    {
+        let (mut server, at) = serving(&runtime, authority.server("localhost", &[])).await;
+        let config = Config::default().with_client_tls(ClientTls::from_config(authority.rustls(suite)));
+        let request = named(Transport::Tls, at, Framing::Stun, host("localhost"), None);
+        let (mut client, result) = outcome(&runtime, &mut server, config, request).await;
+        let path = Path::new(Transport::Tls, result.expect("connected"), at);
+        let count = 4 * RECORDS as usize;
+        for number in 0..count {
+            // Each is a record of its own.
+            client.0.with(|node, _| node.say(path, &[0x40, 0, 0, 1, number as u8]));
+        }
+        until(&runtime, &mut [&mut server, &mut client], |nodes| {
+            nodes[1].1.messages.len() == count || nodes[1].1.lost(path)
+        })
+        .await;
+        assert_eq!((!client.1.lost(path), client.1.messages.len() == count), (lives, lives));
+        assert_eq!(client.0.streams(), usize::from(lives));
+        let echoes = client.1.messages.iter().map(|(_, message)| message[4]);
+        assert!(echoes.eq(0..client.1.messages.len() as u8), "in order, and none is left out in between");
+    }
 }
 
 pub async fn tls_with_what_is_none_is_refused<R: Runtime + Clone>(runtime: R) {

@@ -96,7 +96,9 @@ fn raw(to: SocketAddr) -> TcpStream {
 
 /// The other end of a stream, in a thread, so that nothing but the stream wakes this side.
 #[allow(clippy::disallowed_methods, reason = "no machine runs in it")]
-fn beside<T: Send + 'static>(peer: impl FnOnce() -> T + Send + 'static) -> std::thread::JoinHandle<T> {
+pub(super) fn beside<T: Send + 'static>(
+    peer: impl FnOnce() -> T + Send + 'static,
+) -> std::thread::JoinHandle<T> {
     std::thread::spawn(peer)
 }
 
@@ -187,9 +189,9 @@ pub async fn streams_carry_messages_both_ways<R: Runtime + Clone>(runtime: R) {
 }
 
 /// Closes its machine when a stream is lost for the last time, and opens another before.
-struct Until {
-    lost: usize,
-    again: Option<Request>,
+pub(super) struct Until {
+    pub(super) lost: usize,
+    pub(super) again: Option<Request>,
 }
 
 impl App<Node> for Until {
@@ -329,10 +331,15 @@ pub async fn a_thousand_streams_leave_nothing_behind<R: Runtime + Clone>(runtime
             SockRef::from(&*stranger).set_linger(Some(Duration::ZERO)).expect("a socket");
         }
         drop(strangers);
-        let locals: Vec<SocketAddr> = client.1.notices.iter().filter_map(|notice| match notice {
-            Notice::Opened { result, .. } => result.ok(),
-            _ => None,
-        }).collect();
+        let locals: Vec<SocketAddr> = client
+            .1
+            .notices
+            .iter()
+            .filter_map(|notice| match notice {
+                Notice::Opened { result, .. } => result.ok(),
+                _ => None,
+            })
+            .collect();
         client.0.with(|node, _| {
             // Twice does no harm.
             for local in locals.iter().rev().take(2).flat_map(|local| [local, local]) {
