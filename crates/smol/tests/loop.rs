@@ -4,4 +4,5 @@ use ginnel_smol::Smol;
 
 ginnel_driver::loop_tests!(Smol, smol::block_on);
 ginnel_driver::stream_tests!(Smol, smol::block_on);
+ginnel_driver::icmp_tests!(Smol, smol::block_on);
 ginnel_driver::tls_tests!(Smol, smol::block_on);

@@ -11,4 +11,5 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 ginnel_driver::loop_tests!(Tokio, block_on);
 ginnel_driver::stream_tests!(Tokio, block_on);
+ginnel_driver::icmp_tests!(Tokio, block_on);
 ginnel_driver::tls_tests!(Tokio, block_on);

@@ -3,6 +3,7 @@
 //! They use real sockets and real time, wait for things to happen and never for time to pass, and fail after
 //! [`PATIENCE`].
 
+mod icmp;
 mod node;
 #[cfg(feature = "tls")]
 mod secure;
@@ -20,6 +21,7 @@ use std::{
 use ginnel_core::{Epoch, Instant, Machine, Path, Port, Receive, Refused, Transmit};
 use ginnel_netsim::toy::{Echo, Event, Ping};
 
+pub use icmp::*;
 #[cfg(feature = "tls")]
 pub use secure::*;
 pub use storm::{Mark, Storm};

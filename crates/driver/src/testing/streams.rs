@@ -1,14 +1,13 @@
-//! The tests of streams, and of ICMP: `ginnel_driver::stream_tests!(Tokio, block_on)`.
+//! The tests of streams: `ginnel_driver::stream_tests!(Tokio, block_on)`.
 
 use std::{
     io::{self, Read as _, Write as _},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     time::Duration,
 };
 
 use ginnel_core::{
-    Epoch, Framing, IcmpError, Instant, Notice, Path, Port, Receive, Refused, Request, Ticket, Transmit,
-    Transport,
+    Epoch, Framing, Instant, Notice, Path, Port, Refused, Request, Ticket, Transmit, Transport,
 };
 use socket2::SockRef;
 
@@ -28,7 +27,6 @@ macro_rules! stream_tests {
             a_loop_that_nobody_wakes_misses_nothing
             a_stream_that_is_lost_can_be_opened_again_at_once
             one_who_comes_again_from_where_he_was_is_another
-            errors_without_end_starve_no_datagram
             a_thousand_streams_leave_nothing_behind
             sec_40_messages_are_cut_alike_wherever_segments_break
             sec_40_an_accepted_stream_may_not_be_idle_for_long
@@ -44,8 +42,6 @@ macro_rules! stream_tests {
             streams_begin_where_others_are_taken_in
             a_released_listener_leaves_its_streams
             what_no_driver_has_is_unsupported
-            icmp_says_that_a_port_is_closed
-            icmp_costs_no_datagram_and_no_socket
         );
     };
 }
@@ -274,38 +270,6 @@ pub async fn one_who_comes_again_from_where_he_was_is_another<R: Runtime + Clone
     assert_eq!(of_it, [true, false, true], "accepted, lost, accepted");
     server.0.with(|node, now| node.close(now));
     patiently(&runtime, server.0.run(&mut server.1)).await;
-}
-
-/// Sends another datagram to nobody for each that ICMP tells of, and closes its machine when one has come.
-struct Obstinate(u64);
-
-impl App<Node> for Obstinate {
-    fn event(&mut self, _: Instant, node: &mut Node, notice: Notice) {
-        if let Notice::Unreachable { path, .. } = notice {
-            self.0 += 1;
-            node.say(path, b"anybody?");
-        }
-    }
-    fn data(&mut self, now: Instant, node: &mut Node, (): (), _: &mut Receive<'_>) -> Option<Transmit> {
-        node.close(now);
-        None
-    }
-}
-
-pub async fn errors_without_end_starve_no_datagram<R: Runtime + Clone>(runtime: R) {
-    if !cfg!(target_os = "linux") {
-        return;
-    }
-    let closed = UdpSocket::bind((LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port");
-    let friend = UdpSocket::bind((LOCALHOST, 0)).expect("a socket");
-    let mut client = node(&runtime, Config::default(), Node::default());
-    let local = client.0.bind(LOCALHOST, Port::Any).expect("a socket");
-    let path = Path::udp(local, closed);
-    client.0.with(|node, _| (0..64).for_each(|_| node.say(path, b"anybody?")));
-    friend.send_to(b"here", local).expect("room");
-    let mut app = Obstinate(0);
-    patiently(&runtime, client.0.run(&mut app)).await;
-    assert!(app.0 < 1_000, "{}", app.0);
 }
 
 pub async fn a_thousand_streams_leave_nothing_behind<R: Runtime + Clone>(runtime: R) {
@@ -668,59 +632,4 @@ pub async fn what_no_driver_has_is_unsupported<R: Runtime + Clone>(runtime: R) {
     let refused =
         |notice: &Notice| matches!(notice, Notice::Opened { result: Err(Refused::Unsupported), .. });
     assert!(client.1.notices.iter().all(refused), "{:?}", client.1.notices);
-}
-
-pub async fn icmp_says_that_a_port_is_closed<R: Runtime + Clone>(runtime: R) {
-    if !cfg!(target_os = "linux") {
-        return;
-    }
-    let v4 = IcmpError::v4(3, 3, 0);
-    let v6 = IcmpError::v6(1, 4, 0);
-    let (any4, any6) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into());
-    for (bind, host, error) in [
-        (LOCALHOST, LOCALHOST, v4),
-        (any4, LOCALHOST, v4),
-        (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into(), v6),
-        (any6, Ipv6Addr::LOCALHOST.into(), v6),
-    ] {
-        let Ok(closed) = UdpSocket::bind((host, 0)).and_then(|socket| socket.local_addr()) else {
-            continue; // this host has no IPv6
-        };
-        let mut client = node(&runtime, Config::default(), Node::default());
-        let bound = client.0.bind(bind, Port::Any).expect("a socket");
-        let path = Path::udp(SocketAddr::new(host, bound.port()), closed);
-        client.0.with(|node, _| node.say(path, b"anybody?"));
-        until(&runtime, &mut [&mut client], |nodes| !nodes[0].1.notices.is_empty()).await;
-        assert_eq!(client.1.notices, [Notice::Unreachable { path, error }]);
-        assert_eq!((client.0.stats().icmp, client.0.locals().count()), (1, 1));
-    }
-}
-
-pub async fn icmp_costs_no_datagram_and_no_socket<R: Runtime + Clone>(runtime: R) {
-    const PINGS: usize = 300;
-    let closed = UdpSocket::bind((LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port");
-    let mut echo = node(&runtime, Config::default(), Node::echo());
-    let at = echo.0.bind(LOCALHOST, Port::Any).expect("a socket");
-    let mut client = node(&runtime, Config::default(), Node::default());
-    let local = client.0.bind(LOCALHOST, Port::Any).expect("a socket");
-    // Each that nobody takes makes the system fail a later call for it.
-    for number in 0..PINGS {
-        client.0.with(|node, _| {
-            node.say(Path::udp(local, closed), b"nobody");
-            node.say(Path::udp(local, at), &number.to_be_bytes());
-        });
-    }
-    until(&runtime, &mut [&mut client, &mut echo], |nodes| nodes[0].1.messages.len() == PINGS).await;
-    let numbers: Vec<Vec<u8>> = (0..PINGS).map(|number| number.to_be_bytes().to_vec()).collect();
-    assert_eq!(client.1.bytes(), numbers);
-    let stats = client.0.stats();
-    assert_eq!((stats.sent, stats.send_errors), (2 * PINGS as u64, 0));
-    if cfg!(target_os = "linux") {
-        until(&runtime, &mut [&mut client], |nodes| nodes[0].0.stats().icmp == PINGS as u64).await;
-        assert!(client.1.notices.iter().all(|notice| matches!(
-            notice,
-            Notice::Unreachable { path, error } if *path == Path::udp(local, closed) && error.is_hard()
-        )));
-    }
-    assert_eq!(client.0.locals().collect::<Vec<_>>(), [local]);
 }
