@@ -9,28 +9,28 @@ use crate::{
     Integrity, IntegrityAlgorithm, IntegrityKey, LongTermCredential, auth::SecurityFeatures, client::Stats,
 };
 
-const REALM: &str = "example.org";
+pub(super) const REALM: &str = "example.org";
 
-fn user() -> LongTermCredential {
+pub(super) fn user() -> LongTermCredential {
     LongTermCredential::new("user", "pass").unwrap()
 }
-fn md5() -> IntegrityKey {
+pub(super) fn md5() -> IntegrityKey {
     IntegrityKey::long_term("user", REALM, "pass").unwrap()
 }
-fn sha256() -> IntegrityKey {
+pub(super) fn sha256() -> IntegrityKey {
     IntegrityKey::long_term_sha256("user", REALM, "pass").unwrap()
 }
 /// A nonce that announces what is listed, like that of a server of RFC 8489.
-fn nonce(features: SecurityFeatures, rest: &str) -> Vec<u8> {
+pub(super) fn nonce(features: SecurityFeatures, rest: &str) -> Vec<u8> {
     let mut nonce = features.cookie().to_vec();
     nonce.extend(rest.as_bytes());
     nonce
 }
-fn algorithms() -> SecurityFeatures {
+pub(super) fn algorithms() -> SecurityFeatures {
     SecurityFeatures::default().with_password_algorithms(true)
 }
 /// A 401 or a 438.
-fn challenge(
+pub(super) fn challenge(
     id: TransactionId,
     code: u16,
     realm: &str,
@@ -49,7 +49,7 @@ fn challenge(
     })
 }
 /// A success or, with a code, an error that is made with a key.
-fn sealed(
+pub(super) fn sealed(
     id: TransactionId,
     code: Option<u16>,
     key: &IntegrityKey,
@@ -64,19 +64,24 @@ fn sealed(
         open.integrity_as(algorithm, key).map(MessageWriter::finish)
     })
 }
-fn start(client: &mut Client, now: Instant, path: Path, credential: &LongTermCredential) -> RequestId {
+pub(super) fn start(
+    client: &mut Client,
+    now: Instant,
+    path: Path,
+    credential: &LongTermCredential,
+) -> RequestId {
     let request = Request::new(Method::BINDING).with_credential(credential.clone());
     client.request(now, path, request, |open| open.attribute(&Software::new("test").unwrap())).unwrap()
 }
 /// The one request that is sent at `now`, and its transaction.
-fn one(client: &mut Client, now: Instant) -> (TransactionId, Vec<u8>) {
+pub(super) fn one(client: &mut Client, now: Instant) -> (TransactionId, Vec<u8>) {
     let mut all = sent(client, now);
     assert_eq!(all.len(), 1);
     let octets = all.remove(0);
     (Message::parse(&octets).unwrap().transaction_id(), octets)
 }
 /// The bare first request, and its answer.
-fn challenged(client: &mut Client, octets: impl Fn(TransactionId) -> Vec<u8>) -> RequestId {
+pub(super) fn challenged(client: &mut Client, octets: impl Fn(TransactionId) -> Vec<u8>) -> RequestId {
     let request = start(client, ms(0), path(), &user());
     let (id, first) = one(client, ms(0));
     let first = Message::parse(&first).unwrap();
@@ -86,7 +91,7 @@ fn challenged(client: &mut Client, octets: impl Fn(TransactionId) -> Vec<u8>) ->
     request
 }
 /// An authenticated session with a server of SHA-256, 20 ms after the beginning.
-fn authenticated(client: &mut Client, path: Path) -> RequestId {
+pub(super) fn authenticated(client: &mut Client, path: Path) -> RequestId {
     let request = start(client, ms(0), path, &user());
     let (id, _) = one(client, ms(0));
     let first = nonce(algorithms(), "1");

@@ -4,6 +4,7 @@ mod alternate;
 mod errors;
 mod long_term;
 mod schedule;
+mod sessions;
 mod short_term;
 
 use alloc::vec::Vec;
