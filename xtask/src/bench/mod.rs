@@ -3,6 +3,7 @@
 //! Ratios count, not times: machines differ and are noisy, but the floors and the rivals run in the same process as
 //! ours, within minutes. So the page is written only where the rivals took part (`--peers`).
 
+mod goals;
 mod page;
 mod results;
 

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::results::{Group, Row, Who};
+use super::{
+    goals,
+    results::{Group, Row, Who},
+};
 use crate::step::output_of;
 
 /// The picture's name, beside the page.
@@ -12,14 +15,24 @@ pub(super) const PICTURE: &str = "benchmarks.svg";
 pub(super) fn text(groups: &[Group]) -> String {
     let mut out = String::new();
     for group in groups {
-        let _ = writeln!(out, "\n{:<58}{:>10}   ginnel takes   allocations", group.name, "ns");
+        let _ = writeln!(out, "\n{:<58}{:>10}   ginnel takes   allocations   goal", group.name, "ns");
         for row in &group.rows {
             let ratio = row.ratio.map(|ratio| format!("{ratio:.2} x")).unwrap_or_default();
-            let line = format!("  {:<56}{:>10.1} {ratio:>14} {:>13}", row.name, row.ns, allocations(row));
+            let (count, goal) = (allocations(row), goal(group, row));
+            let line = format!("  {:<56}{:>10.1} {ratio:>14} {count:>13}   {goal}", row.name, row.ns);
             let _ = writeln!(out, "{}", line.trim_end());
         }
     }
     out
+}
+
+/// What is asked of a row, and what became of it.
+fn goal(group: &Group, row: &Row) -> String {
+    match goals::verdict(group, row) {
+        None => String::new(),
+        Some((asked, true)) => format!("{asked}: met"),
+        Some((asked, false)) => format!("{asked}: **missed**"),
+    }
 }
 
 /// Whole numbers as such: fractions are buffers that grow now and then.
@@ -49,17 +62,28 @@ pub(super) fn markdown(groups: &[Group], quick: bool) -> String {
     if quick {
         out.push_str("- With `--quick`: short measurements, good to about a tenth\n");
     }
+    let (met, missed) = goals::summary(groups);
+    let _ = writeln!(
+        out,
+        "- Goals: {met} met, {} missed; *no slower* is met up to {} x",
+        missed.len(),
+        goals::NO_SLOWER
+    );
+    for goal in missed {
+        let _ = writeln!(out, "  - missed: {goal}");
+    }
     let _ = writeln!(out, "\n![Our time divided by that of floors and rivals]({PICTURE})");
     for group in groups {
         let _ = writeln!(
             out,
-            "\n## {}\n\n| | ns | ginnel takes | allocations |\n|---|---:|---:|---:|",
+            "\n## {}\n\n| | ns | ginnel takes | allocations | goal |\n|---|---:|---:|---:|---|",
             group.name
         );
         for row in &group.rows {
             let ratio = row.ratio.map(|ratio| format!("{ratio:.2} x")).unwrap_or_default();
             let name = if row.who == Who::Ours { "**ginnel**" } else { &row.name };
-            let _ = writeln!(out, "| {name} | {:.1} | {ratio} | {} |", row.ns, allocations(row));
+            let (count, goal) = (allocations(row), goal(group, row));
+            let _ = writeln!(out, "| {name} | {:.1} | {ratio} | {count} | {goal} |", row.ns);
         }
     }
     out

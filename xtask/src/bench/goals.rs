@@ -1,0 +1,99 @@
+//! What is asked of a measurement: that ours takes at most so much of a floor's or a rival's time, and allocates nothing.
+
+use super::results::{Group, Row, Who};
+
+/// "No slower" is met up to here: two runs of the same code differ by as much.
+pub(super) const NO_SLOWER: f64 = 1.05;
+
+/// A part of a group's name, the front of a contender's name (none: every rival), and the most that ours may take of it.
+type Goal = (&'static str, &'static str, f64);
+const GOALS: [Goal; 10] = [
+    ("stun/parse, read 4", "floor: three", 1.35),
+    ("stun/parse, read 4", "is ", 0.65),
+    ("stun/parse, verify fingerprint", "turn-server", 1.1),
+    ("stun/build with both", "floor: three", 1.4),
+    ("stun/plain response", "", NO_SLOWER),
+    ("stun/ChannelData", "", NO_SLOWER),
+    ("stun/Send indication", "", NO_SLOWER),
+    ("Aes128CmHmacSha1_80/20", "rtc-srtp", 0.75),
+    ("Aes128CmHmacSha1_80/1200", "", NO_SLOWER),
+    // The floor of the backend in use.
+    ("AeadAes128Gcm", "floor: RustCrypto", 1.15),
+];
+
+/// What is asked of a row, and whether it is met; `None` where nothing is.
+pub(super) fn verdict(group: &Group, row: &Row) -> Option<(String, bool)> {
+    let (_, _, most) = *GOALS.iter().find(|goal| concerns(goal, group, row))?;
+    if row.who == Who::Ours {
+        let count = row.allocations?;
+        return Some(("0 allocations".to_string(), count < 0.05));
+    }
+    let asked = if most == NO_SLOWER { "no slower".to_string() } else { format!("at most {most} x") };
+    Some((asked, row.ratio? <= most))
+}
+
+/// Wherever something is asked, ours must allocate nothing.
+fn concerns(&(part, front, _): &Goal, group: &Group, row: &Row) -> bool {
+    let by_name = match row.who {
+        Who::Ours => true,
+        Who::Floor => !front.is_empty() && row.name.starts_with(front),
+        Who::Rival => row.name.starts_with(front),
+    };
+    group.name.contains(part) && by_name
+}
+
+/// Goals met, and what is missed: group, contender and goal.
+pub(super) fn summary(groups: &[Group]) -> (usize, Vec<String>) {
+    let (mut met, mut missed) = (0, Vec::new());
+    for group in groups {
+        for row in &group.rows {
+            match verdict(group, row) {
+                None => {}
+                Some((_, true)) => met += 1,
+                Some((asked, false)) => {
+                    let ratio = row.ratio.map(|ratio| format!(": {ratio:.2} x")).unwrap_or_default();
+                    missed.push(format!("{}, {} ({asked}){ratio}", group.name, row.name));
+                }
+            }
+        }
+    }
+    (met, missed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(who: Who, name: &str, ratio: Option<f64>) -> Row {
+        Row { who, name: name.to_string(), ns: 1.0, ratio, allocations: Some(0.0) }
+    }
+
+    #[test]
+    fn goals_are_of_the_row_that_they_name_and_no_other() {
+        let rows = vec![
+            row(Who::Ours, "ginnel", None),
+            row(Who::Floor, "floor: the copy", Some(3.0)),
+            row(Who::Rival, "a 1.0", Some(1.05)),
+            row(Who::Rival, "b 1.0", Some(1.06)),
+        ];
+        let group = Group { name: "stun/Send indication of 1200 octets, build".to_string(), rows };
+        let verdicts: Vec<_> =
+            group.rows.iter().map(|row| verdict(&group, row).map(|(_, met)| met)).collect();
+        assert_eq!(verdicts, [Some(true), None, Some(true), Some(false)]);
+        let (met, missed) = summary(&[group]);
+        assert_eq!((met, missed.len()), (2, 1));
+        let other = Group { name: "srtp/protect/Aes128CmHmacSha1_80/20".to_string(), rows: vec![] };
+        assert_eq!(verdict(&other, &row(Who::Rival, "webrtc-srtp", Some(0.8))), None);
+        assert_eq!(
+            verdict(&other, &row(Who::Rival, "rtc-srtp", Some(0.8))),
+            Some(("at most 0.75 x".to_string(), false))
+        );
+    }
+
+    #[test]
+    fn an_allocation_of_ours_misses_a_goal() {
+        let ours = Row { allocations: Some(1.0), ..row(Who::Ours, "ginnel", None) };
+        let group = Group { name: "stun/plain response, parse".to_string(), rows: vec![] };
+        assert_eq!(verdict(&group, &ours).map(|(_, met)| met), Some(false));
+    }
+}
