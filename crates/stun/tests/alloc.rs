@@ -154,12 +154,13 @@ fn answered(
     mapped
 }
 
-/// What a server with credentials answers: 401, 438 and success, under both integrities.
+/// What a server with credentials answers: 401, 438 and success, under both integrities. The client allocates for the session
+/// that a 401 begins and for the attempt that it asks for, and once for the first answer.
 #[test]
-fn authenticated_answers_allocate_nothing() {
-    for (announced, algorithm) in [
-        (AnnouncedAlgorithms::None, IntegrityAlgorithm::Sha1),
-        (AnnouncedAlgorithms::Sha256, IntegrityAlgorithm::Sha256),
+fn authenticated_answers_allocate_nothing_and_clients_little() {
+    for (announced, algorithm, of_client) in [
+        (AnnouncedAlgorithms::None, IntegrityAlgorithm::Sha1, [6, 1]),
+        (AnnouncedAlgorithms::Sha256, IntegrityAlgorithm::Sha256, [7, 1]),
     ] {
         let auth = AuthConfig::long_term("realm").expect("legal").with_algorithms(announced);
         let config = ServerConfig::default().with_credentials(Some(auth));
@@ -171,7 +172,7 @@ fn authenticated_answers_allocate_nothing() {
         client.request(Instant::EPOCH, path(), request, |open| Ok(open)).expect("room for one");
         let mut buffer: Buffer = [0; _];
         let mut packet = Packet::empty(&mut buffer);
-        let mut authenticated = Vec::new();
+        let (mut authenticated, mut taken) = (Vec::new(), Vec::with_capacity(2));
         while client.poll_transmit(Instant::EPOCH, &mut packet).is_some() {
             authenticated = packet.bytes().to_vec();
             let mut there = Receive::new(path().reversed(), packet);
@@ -179,9 +180,10 @@ fn authenticated_answers_allocate_nothing() {
             assert!(matches!(handled, Handled::Send(_)));
             assert_eq!(allocated, 0, "{announced:?}");
             let mut back = Receive::new(path(), there.packet);
-            let _ = client.handle_input(Instant::EPOCH, &mut back);
+            taken.push(allocations(|| client.handle_input(Instant::EPOCH, &mut back)).0);
             packet = back.packet;
         }
+        assert_eq!(taken, of_client, "{announced:?}: a 401, and the answer");
         let message = Message::parse(packet.bytes()).expect("the answer");
         assert_eq!((message.class(), message.integrity_algorithm()), (Class::Success, Some(algorithm)));
         let later = Instant::EPOCH + Duration::from_secs(100_000);
