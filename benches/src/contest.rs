@@ -1,7 +1,9 @@
 //! One piece of work, and everybody who does it: the same closures are timed by criterion and counted by the counting
 //! allocator, each in a pass of its own.
 
-use std::hint::black_box;
+use std::{hint::black_box, time::Duration};
+
+use criterion::Criterion;
 
 /// What is measured: a number that only grows, nanoseconds or allocations. A contender reads it before and after its work.
 pub type Probe = fn() -> u64;
@@ -54,5 +56,20 @@ impl Contender {
 impl std::fmt::Debug for Contender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Contender").field(&self.name).finish()
+    }
+}
+
+/// Times everybody by [`crate::timed`].
+pub fn measure(criterion: &mut Criterion, groups: Vec<Group>) {
+    for group in groups {
+        let mut timings = criterion.benchmark_group(&group.name);
+        for mut contender in group.contenders {
+            // What it works on is made by the first run: 100,000 transactions must not pass for a slow first one.
+            contender.run(1, crate::timed);
+            timings.bench_function(contender.name.clone(), |b| {
+                b.iter_custom(|times| Duration::from_nanos(contender.run(times, crate::timed)));
+            });
+        }
+        timings.finish();
     }
 }

@@ -2,6 +2,7 @@
 //! allocations are measured on the same work.
 
 pub mod contest;
+pub mod srtp;
 pub mod stun;
 
 /// Nanoseconds that this thread has had the processor: the probe of the benchmarks that measure time. What else the machine

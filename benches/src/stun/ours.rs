@@ -9,7 +9,7 @@ use ginnel_stun::{
 };
 use ginnel_turn::{ChannelData, ChannelNumber};
 
-use super::{CHANNEL, PASSWORD, PAYLOAD, PRIORITY, TIEBREAKER, TRANSACTION, USERNAME, address};
+use super::{CHANNEL, PASSWORD, PAYLOAD, PRIORITY, Room, TIEBREAKER, TRANSACTION, USERNAME, address};
 use crate::contest::Group;
 
 /// What ours is called in every group.
@@ -96,8 +96,8 @@ pub(super) fn parse_fingerprint(group: Group) -> Group {
 }
 pub(super) fn build(group: Group) -> Group {
     let key = IntegrityKey::short_term(PASSWORD).expect("an ICE password");
-    let mut buffer: Box<Buffer> = Box::new([0; _]);
-    group.with(OURS, move || write_check(&mut Packet::empty(&mut buffer), &key))
+    let mut room = Room::new();
+    group.with(OURS, move || write_check(&mut Packet::empty(&mut room.0), &key))
 }
 pub(super) fn response_parse(group: Group) -> Group {
     let octets = response();
@@ -106,8 +106,8 @@ pub(super) fn response_parse(group: Group) -> Group {
     })
 }
 pub(super) fn response_build(group: Group) -> Group {
-    let mut buffer: Box<Buffer> = Box::new([0; _]);
-    group.with(OURS, move || write_response(&mut Packet::empty(&mut buffer)))
+    let mut room = Room::new();
+    group.with(OURS, move || write_response(&mut Packet::empty(&mut room.0)))
 }
 pub(super) fn channel_parse(group: Group) -> Group {
     let octets = channel_data();
@@ -125,8 +125,8 @@ pub(super) fn send_parse(group: Group) -> Group {
     })
 }
 pub(super) fn send_build(group: Group) -> Group {
-    let mut buffer: Box<Buffer> = Box::new([0; _]);
-    group.with(OURS, move || write_send(&mut Packet::empty(&mut buffer)))
+    let mut room = Room::new();
+    group.with(OURS, move || write_send(&mut Packet::empty(&mut room.0)))
 }
 pub(super) fn frame(group: Group) -> Group {
     let stream = [connectivity_check(), response()].concat();

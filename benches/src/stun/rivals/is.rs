@@ -9,7 +9,7 @@ use is::{
 
 use crate::{
     contest::Group,
-    stun::{PASSWORD, PRIORITY, TIEBREAKER, USERNAME, connectivity_check},
+    stun::{PASSWORD, PRIORITY, Room, TIEBREAKER, USERNAME, connectivity_check},
 };
 
 fn sha1_hmac(key: &[u8], payloads: &[&[u8]]) -> [u8; 20] {
@@ -31,11 +31,11 @@ pub(super) fn parse_only(group: Group) -> Group {
     })
 }
 pub(super) fn build(group: Group) -> Group {
-    let (mut out, id) = (vec![0; 2048], TransId::new());
+    let (mut room, id) = (Room::new(), TransId::new());
     group.with("is 0.12", move || {
         let (name, number, priority) = (black_box(USERNAME), black_box(TIEBREAKER), black_box(PRIORITY));
         StunMessage::binding_request(name, id, true, number, priority, true)
-            .to_bytes(Some(PASSWORD.as_bytes()), &mut out, sha1_hmac)
+            .to_bytes(Some(PASSWORD.as_bytes()), &mut room.0, sha1_hmac)
             .expect("room")
     })
 }

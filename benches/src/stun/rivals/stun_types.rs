@@ -25,7 +25,7 @@ use super::FOUR;
 use crate::{
     contest::Group,
     stun::{
-        PASSWORD, PAYLOAD, PRIORITY, TIEBREAKER, TRANSACTION, USERNAME, address, connectivity_check,
+        PASSWORD, PAYLOAD, PRIORITY, Room, TIEBREAKER, TRANSACTION, USERNAME, address, connectivity_check,
         machines::{Asks, Part, batches_of, server_address},
         ours::{channel_data, response, send_indication},
         server::REQUEST,
@@ -68,10 +68,10 @@ pub(super) fn parse_fingerprint(group: Group) -> Group {
     })
 }
 pub(super) fn build(group: Group) -> Group {
-    let (key, mut out) = (key(), vec![0; 2048]);
+    let (key, mut room) = (key(), Room::new());
     group.with(NAME, move || {
         let (priority, tiebreaker) = (black_box(PRIORITY).to_be_bytes(), black_box(TIEBREAKER).to_be_bytes());
-        let mut message = begin(&mut out, MessageClass::Request, BINDING);
+        let mut message = begin(&mut room.0, MessageClass::Request, BINDING);
         message.add_attribute(&Username::new(black_box(USERNAME)).expect("short")).expect("legal");
         for (kind, value) in FOUR.into_iter().skip(1).zip([&priority[..], &tiebreaker, &[]]) {
             message.add_attribute(&RawAttribute::new(AttributeType::new(kind), value)).expect("legal");
@@ -89,18 +89,18 @@ pub(super) fn response_parse(group: Group) -> Group {
     })
 }
 pub(super) fn response_build(group: Group) -> Group {
-    let mut out = vec![0; 2048];
+    let mut room = Room::new();
     group.with(NAME, move || {
-        let mut message = begin(&mut out, MessageClass::Success, BINDING);
+        let mut message = begin(&mut room.0, MessageClass::Success, BINDING);
         message.add_attribute(&XorMappedAddress::new(black_box(address()), id())).expect("legal");
         message.finish()
     })
 }
 pub(super) fn serve(group: Group) -> Group {
-    let mut out = vec![0; 2048];
+    let mut room = Room::new();
     group.with("stun-types 2.0 (codec alone)", move || {
         let request = Message::from_bytes(black_box(&REQUEST)).expect("a message");
-        let mut message = Message::builder_success(&request, MessageWriteMutSlice::new(&mut out));
+        let mut message = Message::builder_success(&request, MessageWriteMutSlice::new(&mut room.0));
         let mapped = XorMappedAddress::new(black_box(address()), request.transaction_id());
         message.add_attribute(&mapped).expect("legal");
         message.finish()
@@ -122,9 +122,9 @@ pub(super) fn send_parse(group: Group) -> Group {
     })
 }
 pub(super) fn send_build(group: Group) -> Group {
-    let mut out = vec![0; 2048];
+    let mut room = Room::new();
     group.with("turn-types 0.7", move || {
-        let mut message = begin(&mut out, MessageClass::Indication, SEND);
+        let mut message = begin(&mut room.0, MessageClass::Indication, SEND);
         message.add_attribute(&XorPeerAddress::new(black_box(address()), id())).expect("legal");
         message.add_attribute(&Data::new(black_box(&PAYLOAD))).expect("legal");
         message.finish()
@@ -150,7 +150,7 @@ impl Asks for Asking {
     }
     fn answer(&mut self, octets: &[u8]) {
         let message = Message::from_bytes(octets).expect("a message");
-        assert!(self.0.handle_stun_message(&message, server_address()));
+        assert!(self.0.handle_stun_message_with_time(&message, server_address(), Instant::ZERO));
         black_box(message.attribute::<XorMappedAddress>().expect("there").addr(message.transaction_id()));
     }
 }

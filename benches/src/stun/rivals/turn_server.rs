@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use ginnel_stun::IntegrityKey;
 use turn_server::codec::{
     Decoder,
@@ -30,6 +30,13 @@ use crate::{
 const NAME: &str = "turn-server 4.1";
 const KEY: [u8; 16] = *b"sixteen octets..";
 
+/// As [`crate::stun::Room`], of the kind that this library writes into.
+fn room() -> BytesMut {
+    let mut room = BytesMut::zeroed(2048 + 64);
+    let in_front = room.as_ptr().align_offset(64);
+    room.advance(in_front);
+    room
+}
 fn message<'a>(decoder: &'a mut Decoder, octets: &'a [u8]) -> Message<'a> {
     let decoded = decoder.decode(octets).unwrap_or_else(|e| panic!("{e}"));
     decoded.into_message().expect("a message")
@@ -58,7 +65,7 @@ pub(super) fn decode(group: Group) -> Group {
     })
 }
 pub(super) fn build(group: Group) -> Group {
-    let mut out = BytesMut::with_capacity(2048);
+    let mut out = room();
     let key = Password::Md5(KEY);
     group.with(NAME, move || {
         let mut encoder = MessageEncoder::new(BINDING_REQUEST, black_box(&TRANSACTION), &mut out);
@@ -84,11 +91,11 @@ fn respond(out: &mut BytesMut) -> usize {
     out.len()
 }
 pub(super) fn response_build(group: Group) -> Group {
-    let mut out = BytesMut::with_capacity(2048);
+    let mut out = room();
     group.with(NAME, move || respond(&mut out))
 }
 pub(super) fn serve(group: Group) -> Group {
-    let (mut out, mut decoder) = (BytesMut::with_capacity(2048), Decoder::default());
+    let (mut out, mut decoder) = (room(), Decoder::default());
     group.with("turn-server 4.1 (codec alone)", move || {
         let request = message(&mut decoder, black_box(&REQUEST));
         let mut encoder = MessageEncoder::extend(BINDING_RESPONSE, &request, &mut out);
@@ -113,7 +120,7 @@ pub(super) fn send_parse(group: Group) -> Group {
     })
 }
 pub(super) fn send_build(group: Group) -> Group {
-    let mut out = BytesMut::with_capacity(2048);
+    let mut out = room();
     group.with(NAME, move || {
         let mut encoder = MessageEncoder::new(SEND_INDICATION, black_box(&TRANSACTION), &mut out);
         encoder.append::<XorPeerAddress>(black_box(address()));
