@@ -30,7 +30,17 @@ pub(super) fn groups() -> Vec<Group> {
         let request = authenticated_request(&mut server);
         serving(what, server, request)
     });
-    [rivals::serve(plain), challenge].into_iter().chain(authenticated).collect()
+    // SECURITY.md case 19: these two cost the same.
+    let refused = [("the wrong password", true), ("a user who is not known", false)].map(|(what, known)| {
+        let mut server = closed(AnnouncedAlgorithms::Sha256);
+        let request = authenticated_request(&mut server);
+        server.remove_user("user");
+        if known {
+            server.add_user(User::long_term("user", REALM, "another").expect("ASCII")).expect("room for one");
+        }
+        serving(&format!("long-term, {what}"), server, request)
+    });
+    [rivals::serve(plain), challenge].into_iter().chain(authenticated).chain(refused).collect()
 }
 
 fn serving(what: &str, mut server: BindingServer, request: Vec<u8>) -> Group {

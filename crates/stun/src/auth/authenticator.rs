@@ -28,10 +28,10 @@ use crate::{
     attribute::{Algorithm, Nonce, PasswordAlgorithm, PasswordAlgorithms, Realm, UserHash, Username},
     auth::{
         AuthConfig, AuthEvent, AuthStats, Authenticated, LookUp, NonceKey, Nonces, RateLimiter, Refusal,
-        User, Users, Verdict,
+        User, Users, Verdict, Who,
         config::{Mechanism, WAITING_OCTETS_MAX},
         pending::{Pending, Queued},
-        verdict::{RefusalFingerprint, RefusalKind, Who},
+        verdict::{Claimed, RefusalFingerprint, RefusalKind},
     },
     integrity::{Integrity, IntegrityAlgorithm, IntegrityKey},
     message::{Class, Message},
@@ -41,7 +41,7 @@ use crate::{
 ///
 /// | kind | verbs |
 /// |---|---|
-/// | tell | [`check`](Self::check), [`check_known`](Self::check_known), [`answer`](Self::answer), [`rotate_nonce_key`](Self::rotate_nonce_key), [`users_mut`](Self::users_mut), [`close`](Self::close) |
+/// | tell | [`check`](Self::check), [`check_known`](Self::check_known), [`check_by`](Self::check_by), [`answer`](Self::answer), [`rotate_nonce_key`](Self::rotate_nonce_key), [`users_mut`](Self::users_mut), [`close`](Self::close) |
 /// | ask | [`poll_event`](Self::poll_event), [`poll_answered`](Self::poll_answered) |
 /// | look | [`config`](Self::config), [`users`](Self::users), [`waiting`](Self::waiting), [`stats`](Self::stats) |
 ///
@@ -85,27 +85,13 @@ pub struct Authenticator {
 /// What a request says about its sender.
 #[derive(Clone, Copy)]
 struct Claim<'a> {
-    who: Name<'a>,
+    who: Claimed<'a>,
     /// It names our realm, or none is needed.
     in_realm: bool,
     algorithm: Algorithm,
     reply: IntegrityAlgorithm,
     fresh: bool,
 }
-#[derive(Clone, Copy, PartialEq)]
-enum Name<'a> {
-    Username(&'a str),
-    UserHash(UserHash),
-}
-impl Name<'_> {
-    fn is(self, user: &User) -> bool {
-        match self {
-            Self::Username(name) => user.name() == name,
-            Self::UserHash(hash) => user.hash() == hash,
-        }
-    }
-}
-
 impl Authenticator {
     /// One that knows nobody yet. The seed gives the nonces, their key unless the configuration has one, and the key of
     /// the rate limit.
@@ -115,8 +101,11 @@ impl Authenticator {
             Mechanism::LongTerm { nonce_key, nonce_period, .. } => (nonce_key.clone(), *nonce_period),
             Mechanism::ShortTerm => (None, core::time::Duration::ZERO),
         };
-        let key = key.unwrap_or_else(|| NonceKey::from_seed(seed.fork("stun nonce key")));
+        let (key, clock) = key.unwrap_or_else(|| {
+            (NonceKey::from_seed(seed.fork("stun nonce key")), core::time::Duration::ZERO)
+        });
         let nonces = Nonces::new(key, period, config.features(), seed.fork("stun nonces"));
+        let nonces = nonces.with_clock_at_zero(clock);
         let limiter =
             config.challenge_limit.map(|limit| RateLimiter::new(limit, seed.fork("stun refusal limit")));
         let nobody = IntegrityKey::from_octets(&seed.fork("stun nobody").into_rng().octets::<32>());
@@ -144,8 +133,13 @@ impl Authenticator {
         self.check_known(now, path, message, None)
     }
     /// As [`check`](Self::check), where the owner knows already who is likely to ask on this path, such as the
-    /// user of an allocation: if it is he, nobody is looked up. If it is somebody else, or if his keys have changed, that is
-    /// found out as usual: so compare [`Authenticated::user`] afterwards.
+    /// user of an allocation: if it is he, and he is looked up [by event](LookUp::ByEvent), he is not asked for again. If
+    /// it is somebody else he is looked up: so compare [`Authenticated::user`] afterwards. Users in memory are found there
+    /// in any case.
+    ///
+    /// Whoever is known is known with the keys he had: when a back end takes a user back, or gives him another password,
+    /// forget the reference, and the next request is looked up. One that is removed from [`users_mut`](Self::users_mut) or
+    /// replaced there is taken back at once, known or not.
     pub fn check_known(
         &mut self,
         now: Instant,
@@ -157,30 +151,59 @@ impl Authenticator {
             Ok(claim) => claim,
             Err(kind) => return self.refusal(now, path, message, kind),
         };
-        if let Some(user) = known
-            && claim.in_realm
-            && claim.fresh
-            && claim.who.is(user)
-            && let Some(key) = user.key(claim.algorithm)
-            && message.integrity(key) == Integrity::Ok
-        {
-            return self.authenticated(&claim, Arc::clone(user));
-        }
         match self.config.look_up {
             LookUp::InMemory => {
                 let user = match claim.who {
-                    Name::Username(name) => self.users.get(name),
-                    Name::UserHash(hash) => self.users.get_by_hash(hash),
+                    Claimed::Username(name) => self.users.get(name),
+                    Claimed::UserHash(hash) => self.users.get_by_hash(hash),
                 };
                 let user = user.map(Arc::clone);
                 self.decide(now, path, message, &claim, user)
             }
             LookUp::ByEvent { .. } if !claim.fresh => self.refusal(now, path, message, RefusalKind::Stale),
             LookUp::ByEvent { .. } if !claim.in_realm => self.decide(now, path, message, &claim, None),
-            LookUp::ByEvent { .. } => self.look_up(now, path, message),
+            LookUp::ByEvent { .. } => match known.filter(|user| is_from(message, &claim, user)) {
+                Some(user) => self.authenticated(&claim, Arc::clone(user)),
+                None => self.look_up(now, path, message),
+            },
         }
     }
-
+    /// As [`check`](Self::check), where `find` says at once who that is: keys that are computed from the name (TURN REST), or
+    /// a table that is shared. It is asked only about who names our realm and has a nonce that is valid, so that it does
+    /// not work for everybody who can name a source; whoever has a bad nonce is answered 438. Neither the users in memory
+    /// nor events are used.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ginnel_core::{Instant, Path, Seed};
+    /// # use ginnel_stun::{Message, auth::{AuthConfig, Authenticator, Claimed, User, Verdict}};
+    /// # let mut auth = Authenticator::new(AuthConfig::long_term("example.org")?, Seed::new([7; 32]));
+    /// # let path = Path::udp("198.51.100.1:3478".parse()?, "192.0.2.1:5000".parse()?);
+    /// # let request = Message::parse(b"\x00\x03\x00\x00\x21\x12\xa4\x42transactions")?;
+    /// let table = [Arc::new(User::long_term("user", "example.org", "pass")?)];
+    /// let verdict = auth.check_by(Instant::EPOCH, path, &request, |who| {
+    ///     table.iter().find(|user| who.is(user)).map(Arc::clone)
+    /// });
+    /// assert!(matches!(verdict, Verdict::Refused(_))); // a first request
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn check_by(
+        &mut self,
+        now: Instant,
+        path: Path,
+        message: &Message<'_>,
+        find: impl FnOnce(Claimed<'_>) -> Option<Arc<User>>,
+    ) -> Verdict {
+        match self.claim(now, path, message) {
+            Err(kind) => self.refusal(now, path, message, kind),
+            Ok(claim) if !claim.fresh => self.refusal(now, path, message, RefusalKind::Stale),
+            Ok(claim) => {
+                let user = if claim.in_realm { find(claim.who) } else { None };
+                let user = user.filter(|user| claim.who.is(user));
+                self.decide(now, path, message, &claim, user)
+            }
+        }
+    }
     /// RFC 8489 sections 9.1.3 and 9.2.4, up to where a user is needed.
     fn claim<'m>(&self, now: Instant, path: Path, message: &Message<'m>) -> Result<Claim<'m>, RefusalKind> {
         // SECURITY.md case 9: a text that is longer than a receiver need read makes the request malformed. So does one
@@ -190,7 +213,7 @@ impl Authenticator {
         let realm = message.get::<Realm<'_>>().map_err(malformed)?;
         let nonce = message.get::<Nonce<'_>>().map_err(malformed)?;
         let integrity = message.integrity_algorithm();
-        let username = username.map(|it| Name::Username(it.as_str()));
+        let username = username.map(|it| Claimed::Username(it.as_str()));
         let Mechanism::LongTerm { realm: ours, .. } = &self.config.mechanism else {
             let (Some(reply), Some(who)) = (integrity, username) else { return Err(RefusalKind::BadRequest) };
             return Ok(Claim { who, in_realm: true, algorithm: Algorithm::MD5, reply, fresh: true });
@@ -199,7 +222,7 @@ impl Authenticator {
             return Err(RefusalKind::Unauthenticated);
         }
         let hash = message.get::<UserHash>().map_err(malformed)?;
-        let who = username.or(hash.map(Name::UserHash));
+        let who = username.or(hash.map(Claimed::UserHash));
         let (Some(who), Some(realm), Some(nonce)) = (who, realm, nonce) else {
             return Err(RefusalKind::BadRequest);
         };
@@ -281,6 +304,10 @@ impl Authenticator {
             self.stats.indications_discarded += 1;
             return Verdict::Discarded;
         }
+        // Whoever names such a source cannot be answered.
+        if path.remote.port() == 0 {
+            return Verdict::Discarded;
+        }
         // Over a stream nobody is named but who is there.
         if path.transport == Transport::Udp
             && let Some(limiter) = &mut self.limiter
@@ -311,7 +338,7 @@ impl Authenticator {
         }
         match self.pending.push(now, path, message.transaction_id(), message.octets()) {
             Queued::New(ticket) | Queued::Already(ticket) => Verdict::LookingUp(ticket),
-            Queued::InPlaceOfTheOldest(ticket) => {
+            Queued::InPlaceOfAnother(ticket) => {
                 self.stats.look_ups_dropped += 1;
                 Verdict::LookingUp(ticket)
             }
@@ -324,8 +351,7 @@ impl Authenticator {
 
     /// The next user who is to be looked up. Answer by [`answer`](Self::answer), or never: nothing fills up.
     pub fn poll_event(&mut self) -> Option<AuthEvent> {
-        while self.pending.has_unasked() {
-            let Some((ticket, waiting)) = self.pending.ask() else { continue };
+        while let Some((ticket, waiting)) = self.pending.ask() {
             let Ok(message) = Message::parse(&waiting.octets) else { continue };
             let who = match (message.get::<Username<'_>>(), message.get::<UserHash>()) {
                 (Ok(Some(name)), _) => Who::Username(name.as_str().into()),
@@ -401,4 +427,10 @@ impl Authenticator {
     pub fn close(&mut self) {
         self.pending.clear();
     }
+}
+
+/// Whether this is the user who is named, and he made the message.
+fn is_from(message: &Message<'_>, claim: &Claim<'_>, user: &User) -> bool {
+    let key = user.key(claim.algorithm).filter(|_| claim.who.is(user));
+    key.is_some_and(|key| message.integrity(key) == Integrity::Ok)
 }

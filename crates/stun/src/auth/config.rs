@@ -4,13 +4,13 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{
-    attribute::PasswordAlgorithm,
+    attribute::{PasswordAlgorithm, Realm},
     auth::{NonceKey, RateLimit, SecurityFeatures},
 };
 
-/// How long a realm may be, in octets, so that a challenge fits wherever an answer does (RFC 8489 section 14.9 allows
-/// 508).
-pub const REALM_MAX: usize = 128;
+/// How long a realm may be, in octets, so that a challenge fits wherever an answer does. RFC 8489 section 14.9 has fewer than
+/// 128 characters, of up to four octets each.
+pub const REALM_MAX: usize = 127;
 
 /// Why a realm cannot be announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +76,7 @@ pub(super) enum Mechanism {
         announced: AnnouncedAlgorithms,
         username_anonymity: bool,
         nonce_period: Duration,
-        nonce_key: Option<NonceKey>,
+        nonce_key: Option<(NonceKey, Duration)>,
     },
 }
 
@@ -112,7 +112,8 @@ impl AuthConfig {
         if realm.len() > REALM_MAX {
             return Err(RealmError::TooLong);
         }
-        if realm.chars().any(|it| it.is_control() || it == '"' || it == '\\') {
+        // What no REALM may hold could not be written, and nobody would ever be challenged.
+        if Realm::new(realm).is_err() || realm.chars().any(|it| it.is_control() || it == '"' || it == '\\') {
             return Err(RealmError::Character);
         }
         Ok(Self::of(Mechanism::LongTerm {
@@ -156,12 +157,16 @@ impl AuthConfig {
         }
         self
     }
-    /// With nonces under this key instead of one from the seed: several servers that share key, realm, announcements and
-    /// the zero of their time take each other's nonces, and a server that comes back takes its own.
+    /// With nonces under this key instead of one from the seed: several servers that share key, realm, period,
+    /// announcements and a clock take each other's nonces, and a server that comes back takes its own.
+    ///
+    /// `clock_at_zero` is what the clock that they share said at the zero of this server's time: in production how long
+    /// after 1970 that was. It must not begin anew while the key is in use: under the same key and clock, nonces that
+    /// expired long ago would be valid again, and with them requests that somebody recorded.
     #[must_use]
-    pub fn with_nonce_key(mut self, key: NonceKey) -> Self {
+    pub fn with_nonce_key(mut self, key: NonceKey, clock_at_zero: Duration) -> Self {
         if let Mechanism::LongTerm { nonce_key, .. } = &mut self.mechanism {
-            *nonce_key = Some(key);
+            *nonce_key = Some((key, clock_at_zero));
         }
         self
     }

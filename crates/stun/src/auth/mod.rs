@@ -19,7 +19,7 @@ pub use features::SecurityFeatures;
 pub use nonce::{MadeNonce, NonceKey, Nonces};
 pub use rate::{RateLimit, RateLimiter};
 pub use user::{TooManyUsers, User, Users};
-pub use verdict::{AuthEvent, AuthStats, Authenticated, Refusal, Verdict, Who};
+pub use verdict::{AuthEvent, AuthStats, Authenticated, Claimed, Refusal, Verdict, Who};
 
 #[cfg(test)]
 mod tests;

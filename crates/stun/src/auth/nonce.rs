@@ -36,8 +36,8 @@ const INPUT: usize = 4 + 2 * 18 + 8 + CHANCE;
 /// Base64 digits of both, without padding.
 const DIGITS: usize = ((CHANCE + TAG) * 8).div_ceil(6);
 
-/// The secret behind nonces. Servers that share it, and the zero of their time, take each other's nonces for a path.
-/// Wiped when dropped, and never printed.
+/// The secret behind nonces. Servers that share it, and a clock, take each other's nonces for a path: see
+/// [`AuthConfig::with_nonce_key`](super::AuthConfig::with_nonce_key). Wiped when dropped, and never printed.
 ///
 /// ```
 /// use ginnel_stun::auth::NonceKey;
@@ -110,6 +110,8 @@ pub struct Nonces {
     /// What [`Nonces::rotate`] replaced: its nonces are still taken.
     previous: Option<NonceKey>,
     period: Duration,
+    /// What the clock of the key said at the zero of our time.
+    clock_at_zero: Duration,
     features: SecurityFeatures,
     rng: Rng,
 }
@@ -119,7 +121,14 @@ impl Nonces {
     #[must_use]
     pub fn new(key: NonceKey, period: Duration, features: SecurityFeatures, seed: Seed) -> Self {
         let period = period.max(Duration::from_secs(1));
-        Self { key, previous: None, period, features, rng: seed.into_rng() }
+        Self { key, previous: None, period, clock_at_zero: Duration::ZERO, features, rng: seed.into_rng() }
+    }
+    /// With a clock that outlives this server: what it said at the zero of our time, such as the time since 1970.
+    /// Under a key that was used before, a clock that starts anew makes the nonces of back then valid again.
+    #[must_use]
+    pub const fn with_clock_at_zero(mut self, clock: Duration) -> Self {
+        self.clock_at_zero = clock;
+        self
     }
     /// What the nonces announce.
     #[must_use]
@@ -161,7 +170,8 @@ impl Nonces {
     }
     fn period_at(&self, now: Instant) -> u64 {
         // A second at the least, so this is as many periods as there are seconds at the most.
-        u64::try_from(now.since_epoch().as_nanos() / self.period.as_nanos()).unwrap_or(u64::MAX)
+        let clock = self.clock_at_zero.saturating_add(now.since_epoch());
+        u64::try_from(clock.as_nanos() / self.period.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

@@ -11,7 +11,10 @@
 //! Two sources can share a bucket, and one of them may be a flood. The other is not starved for ever:
 //! - a refusal costs no token, so a bucket goes on giving its answers each second, to whoever comes next, and
 //!   a client that asks again, as RFC 8489 section 6.2.1 has it do seven times, is one of those who come;
-//! - the key changes every [`RESHUFFLED_EVERY`], and with it who shares with whom.
+//! - the hash changes every [`RESHUFFLED_EVERY`], and with it who shares with whom.
+//!
+//! Whoever sends in the name of somebody else uses up that one's answers to strangers, which is what keeps a flood from
+//! reaching him. He loses only what strangers get: requests with credentials that are right take no token.
 
 use alloc::{boxed::Box, vec};
 use core::{hash::Hasher, net::IpAddr, time::Duration};
@@ -117,17 +120,20 @@ impl RateLimiter {
         reason = "the standard hasher of today is the same one, but only with std and without a key"
     )]
     fn bucket_of(&self, now: Instant, source: IpAddr) -> usize {
-        let network = match source {
-            IpAddr::V4(ip) => u64::from(u32::from(ip)),
-            // The low half is the host's own to choose. No address of ::/64 is anybody's, so none is taken for an IPv4.
-            IpAddr::V6(ip) => (u128::from(ip) >> 64) as u64,
-        };
         let mut hasher = core::hash::SipHasher::new_with_keys(self.key[0], self.key[1]);
-        hasher.write_u64(network);
+        hasher.write_u64(source_of(source));
         hasher.write_u64(now.since_epoch().as_secs() / RESHUFFLED_EVERY.as_secs());
         // The high word of a product spreads the hash over any number of buckets.
         let product = u128::from(hasher.finish()) * self.full_at.len() as u128;
         (product >> 64) as usize
+    }
+}
+/// What counts as one source: an IPv4 address, written as IPv6 or not, or an IPv6 /64.
+pub(super) fn source_of(ip: IpAddr) -> u64 {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => u64::from(u32::from(ip)),
+        // The low half is the host's own to choose. No address of ::/64 is anybody's, so none is taken for an IPv4.
+        IpAddr::V6(ip) => (u128::from(ip) >> 64) as u64,
     }
 }
 impl core::fmt::Debug for RateLimiter {
@@ -177,6 +183,16 @@ mod tests {
         let answered = hosts.filter(|&host| limiter.admits(ms(0), host.into())).count();
         assert_eq!(answered, 1, "a thousand addresses of one /64");
         assert!(limiter.admits(ms(0), "2001:db8:0:1::1".parse().unwrap()), "the next /64");
+    }
+
+    #[test]
+    fn an_ipv4_address_is_one_source_however_it_is_written() {
+        let mut limiter = limiter(1, 1, 1 << 16);
+        let mapped = |last: u8| IpAddr::V6(Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped());
+        assert!(limiter.admits(ms(0), SOURCE));
+        assert!(!limiter.admits(ms(0), mapped(1)), "the same one");
+        let others = (2..=255).filter(|&last| limiter.admits(ms(0), mapped(last))).count();
+        assert!(others >= 250, "{others} of 254 others are sources of their own");
     }
 
     #[test]

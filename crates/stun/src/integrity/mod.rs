@@ -18,6 +18,8 @@
 
 mod keyed;
 mod opaque;
+#[cfg(test)]
+pub(crate) mod work;
 
 use core::fmt;
 

@@ -124,6 +124,8 @@ pub struct ServerStats {
     pub malformed: u64,
     /// Binding requests and indications with a bad FINGERPRINT, or without one where it is required: discarded.
     pub bad_fingerprint: u64,
+    /// Binding requests from an address that nothing can be sent to, such as port 0: discarded.
+    pub no_way_back: u64,
     /// Binding requests of a source that had too many answers: discarded. Refusals are counted by
     /// [`BindingServer::auth_stats`].
     pub limited: u64,
@@ -172,6 +174,9 @@ impl BindingServer {
             return Handled::Consumed;
         }
         let path = input.path;
+        if self.has_no_way_back(path) {
+            return Handled::Consumed;
+        }
         if let Some(auth) = &mut self.auth {
             let verdict = auth.check(now, path, &message);
             let asked = Asked::of(&message, fingerprint, &self.config, path);
@@ -202,7 +207,7 @@ impl BindingServer {
             return Handled::Consumed;
         }
         // Whoever has no credentials to show is not answered where they are asked for.
-        if self.auth.is_some() && !over_dtls || !self.admits(now, path) {
+        if self.has_no_way_back(path) || self.auth.is_some() && !over_dtls || !self.admits(now, path) {
             return Handled::Consumed;
         }
         let mut asked = Asked::of(&message, false, &self.config, path);
@@ -210,6 +215,12 @@ impl BindingServer {
             asked.answer = Answer::Error(ErrorCode::SERVER_ERROR);
         }
         sent(self.respond(asked, None, path, &mut input.packet))
+    }
+    /// A datagram may name anything as its source: nothing can be sent to port 0.
+    fn has_no_way_back(&mut self, path: Path) -> bool {
+        let nowhere = path.remote.port() == 0 || path.remote.ip().is_unspecified();
+        self.stats.no_way_back += u64::from(nowhere);
+        nowhere
     }
     /// Whether the answer bears FINGERPRINT; `None` if the message is to be discarded (RFC 8489 sections 6.3 and 7).
     fn fingerprint_of(&self, message: &Message<'_>) -> Option<bool> {

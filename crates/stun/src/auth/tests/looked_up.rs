@@ -115,6 +115,78 @@ fn a_back_end_that_never_answers_fills_nothing() {
     let _ = authenticated(verdict);
 }
 
+/// What a nonce proves is an address, and everybody has one: a flood with valid nonces from one of them fills the queue while
+/// it is empty, and then it only displaces itself.
+#[test]
+fn one_source_that_floods_does_not_displace_the_others() {
+    let from = |host: u8, port: u16| Path { remote: ([192, 0, 2, host], port).into(), ..path() };
+    let mut auth = by_event();
+    let key = sha256("user");
+    let mut nonces = alloc::collections::BTreeMap::new();
+    let mut wait = |auth: &mut Authenticator, path: Path, n: u32| {
+        let nonce = nonces.entry(path).or_insert_with(|| {
+            let request = octets(Ask::default());
+            match auth.check(at(0), path, &Message::parse(&request).unwrap()) {
+                Verdict::Refused(refusal) => refusal.nonce.unwrap().octets().to_vec(),
+                other => panic!("{other:?}"),
+            }
+        });
+        let octets = octets(Ask { id: id(n), ..modern(nonce, &key) });
+        match auth.check(at(0), path, &Message::parse(&octets).unwrap()) {
+            Verdict::LookingUp(ticket) => ticket,
+            other => panic!("{other:?}"),
+        }
+    };
+    let flood = |n: u32| from(1, 1_000 + (n % 50) as u16);
+    for n in 0..100 {
+        wait(&mut auth, flood(n), n);
+    }
+    let others: Vec<_> = (2..6).map(|host| wait(&mut auth, from(host, 5_000), 1_000)).collect();
+    for n in 100..1_000 {
+        wait(&mut auth, flood(n), n);
+    }
+    assert_eq!(auth.waiting(), MAX);
+    for ticket in others {
+        assert!(auth.answer(ticket, Some(user())), "it was displaced");
+    }
+}
+
+#[test]
+fn a_request_that_is_retransmitted_seven_times_is_asked_for_once_and_answered_once() {
+    let mut auth = by_event();
+    let (nonce, key) = (nonce(&mut auth, at(0)), sha256("user"));
+    let mut asked = Vec::new();
+    for second in [0, 1, 3, 7, 15, 31, 38] {
+        assert!(matches!(judge(&mut auth, at(second), modern(&nonce, &key)), Verdict::LookingUp(_)));
+        asked.extend(auth.poll_event());
+    }
+    let [AuthEvent::LookUp { ticket, .. }] = asked[..] else { panic!("{asked:?}") };
+    // Tickets that nobody gave, and the same one twice.
+    assert!(!auth.answer(ginnel_core::Ticket(ticket.0 + 1), Some(user())));
+    assert!(auth.answer(ticket, Some(user())) && !auth.answer(ticket, None));
+    let (_, verdict) = answered(&mut auth, at(39)).unwrap();
+    let _ = authenticated(verdict);
+    assert!(answered(&mut auth, at(39)).is_none());
+}
+
+#[test]
+fn sec_19_who_is_not_found_costs_what_one_with_a_wrong_password_costs() {
+    let mut auth = by_event();
+    let (nonce, wrong) = (nonce(&mut auth, at(0)), IntegrityKey::from_octets(b"wrong"));
+    let other = User::long_term("other", REALM, PASSWORD).unwrap();
+    let work = [Some(user()), None, Some(other)].map(|found| {
+        let Verdict::LookingUp(ticket) = judge(&mut auth, at(0), modern(&nonce, &wrong)) else {
+            panic!("not looked up")
+        };
+        auth.answer(ticket, found);
+        let (work, judged) = crate::integrity::work::of(|| answered(&mut auth, at(0)));
+        assert!(matches!(judged, Some((_, Verdict::Refused(_)))));
+        work
+    });
+    assert_eq!(work[0].len(), 3);
+    assert!(work.iter().all(|it| *it == work[0]), "{work:?}");
+}
+
 #[test]
 fn one_request_may_wait_where_there_is_room_for_one_and_none_where_there_is_none() {
     for (max, want) in [(1, 1), (0, 0)] {
@@ -173,6 +245,21 @@ fn who_is_known_already_is_not_looked_up() {
     // RFC 8656 section 5: 441 is a comparison of users.
     assert_ne!(*known, User::long_term("other", REALM, PASSWORD).unwrap());
     assert_eq!(*known, User::long_term("user", REALM, "new password").unwrap());
+}
+
+#[test]
+fn who_is_known_and_not_in_memory_any_more_is_nobody() {
+    let mut auth = knowing_a_user(long_term());
+    let (nonce, key) = (nonce(&mut auth, at(0)), sha256("user"));
+    let request = octets(modern(&nonce, &key));
+    let request = Message::parse(&request).unwrap();
+    let known = authenticated(auth.check(at(0), path(), &request)).user().clone();
+    let _ = authenticated(auth.check_known(at(0), path(), &request, Some(&known)));
+    // With another password.
+    auth.users_mut().insert(User::long_term("user", REALM, "another").unwrap()).unwrap();
+    assert!(matches!(auth.check_known(at(0), path(), &request, Some(&known)), Verdict::Refused(_)));
+    assert!(auth.users_mut().remove("user"));
+    assert!(matches!(auth.check_known(at(0), path(), &request, Some(&known)), Verdict::Refused(_)));
 }
 
 #[test]

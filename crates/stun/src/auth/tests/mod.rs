@@ -2,6 +2,7 @@
 
 mod looked_up;
 mod order;
+mod relay;
 
 use alloc::vec::Vec;
 use core::time::Duration;

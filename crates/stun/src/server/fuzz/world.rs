@@ -89,7 +89,7 @@ impl World {
                     .with_algorithms(announced)
                     .with_username_anonymity(script.flag())
                     .with_nonce_period(Duration::from_secs(PERIOD))
-                    .with_nonce_key(NonceKey::new([0; 32])),
+                    .with_nonce_key(NonceKey::new([0; 32]), Duration::ZERO),
             ),
         };
         let look_up = if by_event { LookUp::ByEvent { max_waiting: MAX_WAITING } } else { LookUp::InMemory };
@@ -389,8 +389,12 @@ impl World {
             return;
         }
         if self.waiting.len() == MAX_WAITING {
-            // The oldest that nobody has answered; or, where all are answered, the oldest.
-            let oldest = self.waiting.iter().position(|it| it.found.is_none()).unwrap_or(0);
+            // The oldest of the same source that nobody has answered, for one is its share; or the oldest of all that
+            // nobody has; or, where all are answered, the oldest.
+            let unanswered = |it: &Waiting| it.found.is_none();
+            let own = |it: &Waiting| unanswered(it) && source_of(it.path) == source_of(path);
+            let own = self.waiting.iter().position(own);
+            let oldest = own.or_else(|| self.waiting.iter().position(unanswered)).unwrap_or(0);
             self.waiting.remove(oldest);
         }
         let Some(ServerEvent::LookUp { ticket, who }) = self.server.poll_event() else {
