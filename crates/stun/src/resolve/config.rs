@@ -19,6 +19,9 @@ pub struct ResolverConfig {
     /// The name in the certificate of a server whose URI holds an address, if the same source gave both (RFC 7350 section
     /// 4.6.1). Where a URI has a name, that is the name (RFC 5928 section 5).
     pub server_name: Option<HostName>,
+    /// Whether `stun:` and `stuns:` URIs are of servers for NAT behaviour discovery, whose SRV records have service names of
+    /// their own (RFC 5780 section 5.1). By default not.
+    pub nat_behavior: bool,
     /// When to give up what is not answered. By default ten seconds after the start.
     pub deadline: Duration,
     /// How long to wait for one answer. By default five seconds.
@@ -43,6 +46,7 @@ impl Default for ResolverConfig {
             ipv4: true,
             ipv6: true,
             server_name: None,
+            nat_behavior: false,
             deadline: Duration::from_secs(10),
             question_timeout: Duration::from_secs(5),
             resolution_delay: Duration::from_millis(50),
@@ -71,6 +75,13 @@ impl ResolverConfig {
     #[must_use]
     pub const fn with_server_name(mut self, name: HostName) -> Self {
         self.server_name = Some(name);
+        self
+    }
+    /// With the SRV records of servers for NAT behaviour discovery (RFC 5780 section 5.1) in place of those of STUN. Nothing
+    /// else about the search changes, and nothing at all for `turn:` and `turns:`.
+    #[must_use]
+    pub const fn with_nat_behavior(mut self, nat_behavior: bool) -> Self {
+        self.nat_behavior = nat_behavior;
         self
     }
     /// With other patience: in all, and for one answer.

@@ -4,7 +4,7 @@
 use alloc::{format, vec::Vec};
 use core::net::IpAddr;
 
-use ginnel_core::{Alpn, HostName, HostNameError, Transport};
+use ginnel_core::{Alpn, HostName, Transport};
 
 use super::{ResolveError, ResolverConfig, record};
 use crate::uri::{DEFAULT_PORT, DEFAULT_PORT_SECURE, Host, Scheme, Uri};
@@ -31,6 +31,8 @@ pub(super) struct Plan {
     /// For step 4: a domain may offer `turn:` users TLS (RFC 5928 section 4.1).
     pub(super) for_naptr: Vec<Transport>,
     pub(super) server_name: Option<HostName>,
+    /// RFC 5780 section 5.1: of servers for NAT behaviour discovery.
+    nat_behavior: bool,
 }
 
 impl Plan {
@@ -59,7 +61,14 @@ impl Plan {
                 }
             }
         }
-        let mut plan = Self { scheme, port: uri.port(), transports, for_naptr, server_name: None };
+        let mut plan = Self {
+            scheme,
+            port: uri.port(),
+            transports,
+            for_naptr,
+            server_name: None,
+            nat_behavior: config.nat_behavior,
+        };
         let start = plan.start(uri, config)?;
         let none_left = match start {
             Start::Naptr(_) => plan.for_naptr.is_empty(),
@@ -117,20 +126,23 @@ impl Plan {
         let secured = if self.scheme.is_turn() { Scheme::Turns } else { Scheme::Stuns };
         if is_secure(transport) { secured.alpn() } else { None }
     }
+    /// The name of the SRV records of the service: `_service._proto.name` (RFC 2782). `None` where there is no such service, or
+    /// it would be longer than names are.
+    pub(super) fn service(&self, transport: Transport, host: HostName) -> Option<HostName> {
+        let service = match self.scheme {
+            // RFC 5780 section 9.2 has no such service over DTLS.
+            Scheme::Stun | Scheme::Stuns if self.nat_behavior && transport == Transport::Dtls => return None,
+            Scheme::Stun if self.nat_behavior => "stun-behavior",
+            Scheme::Stuns if self.nat_behavior => "stun-behaviors",
+            scheme => scheme.as_str(),
+        };
+        format!("_{service}._{}.{host}", protocol(transport)).parse().ok()
+    }
 }
 
 /// Whether TLS or DTLS is in it.
 pub(super) const fn is_secure(transport: Transport) -> bool {
     matches!(transport, Transport::Tls | Transport::Dtls)
-}
-
-/// The name of the SRV records of a service: `_service._proto.name` (RFC 2782).
-pub(super) fn service(
-    scheme: Scheme,
-    transport: Transport,
-    host: HostName,
-) -> Result<HostName, HostNameError> {
-    format!("_{scheme}._{}.{host}", protocol(transport)).parse()
 }
 
 /// The protocol in the name of an SRV record (RFC 2782; RFC 7350 sections 3 and 4.6 for DTLS).

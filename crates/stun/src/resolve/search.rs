@@ -85,13 +85,13 @@ impl Resolver {
     fn ask_services(&mut self, now: Instant, rank: Rank, host: HostName) {
         for (i, transport) in self.plan.transports.clone().into_iter().enumerate() {
             let rank = rank.child(i);
-            match plan::service(self.plan.scheme, transport, host) {
-                Ok(name) => {
+            match self.plan.service(transport, host) {
+                Some(name) => {
                     let purpose = Purpose::Srv { transport, without: Without::HostItself };
                     self.ask(now, rank, name, RecordKind::Srv, purpose);
                 }
-                // A host whose service would be longer than names are has none.
-                Err(_) => self.ask_addresses(now, rank, host, transport, self.plan.port_for(transport)),
+                // Asked as a host without such records is.
+                None => self.ask_addresses(now, rank, host, transport, self.plan.port_for(transport)),
             }
         }
     }

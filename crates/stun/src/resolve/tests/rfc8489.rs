@@ -46,6 +46,38 @@ fn rfc8489_8_1_the_service_is_the_scheme_and_the_protocol_is_the_transport() {
 }
 
 #[test]
+fn rfc5780_9_2_behaviour_discovery_has_services_of_its_own() {
+    let zone = Zone::new(
+        "_stun-behavior._udp.example.org.
+         IN SRV 0 0 5000 a.example.net.
+         _stun-behavior._tcp.example.org.
+         IN SRV 0 0 5001 a.example.net.
+         _stun-behaviors._tcp.example.org.
+         IN SRV 0 0 5002 a.example.net.
+         a.example.net.
+         IN A 192.0.2.9
+         example.org.
+         IN A 192.0.2.1",
+    );
+    let all = config(&[Udp, Tcp, Tls, Dtls]).with_nat_behavior(true);
+    let outcome = search("stun:example.org", &all, &zone).unwrap();
+    assert_eq!(
+        outcome.questions[..2],
+        ["SRV _stun-behavior._udp.example.org", "SRV _stun-behavior._tcp.example.org"]
+    );
+    assert_eq!(outcome.table(), ["udp 192.0.2.9:5000", "tcp 192.0.2.9:5001"]);
+    // There is none over DTLS: the host itself is asked there, on the port that STUN has.
+    let outcome = search("stuns:example.org", &all, &zone).unwrap();
+    assert_eq!(outcome.questions[0], "SRV _stun-behaviors._tcp.example.org");
+    assert!(!outcome.questions.iter().any(|question| question.contains("_udp")), "{:?}", outcome.questions);
+    assert!(outcome.table().contains(&"tls 192.0.2.9:5002".into()), "{:?}", outcome.table());
+    assert!(outcome.table().contains(&"dtls 192.0.2.1:5349".into()), "{:?}", outcome.table());
+    // TURN knows nothing of it.
+    let outcome = search("turn:example.org?transport=udp", &all, &zone).unwrap();
+    assert_eq!(outcome.questions[0], "SRV _turn._udp.example.org");
+}
+
+#[test]
 fn rfc8489_8_1_without_srv_both_families_on_the_default_port() {
     let zone = Zone::new("h.example.\nIN A 192.0.2.1\nIN AAAA 2001:db8::1\n");
     let outcome = search("stun:h.example", &config(&[Udp]), &zone).unwrap();
