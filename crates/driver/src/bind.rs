@@ -59,7 +59,9 @@ pub(crate) fn bind(ip: IpAddr, port: Port) -> Result<Bound, Refused> {
 fn refused(error: &io::Error) -> Refused {
     match error.kind() {
         io::ErrorKind::AddrInUse => Refused::InUse,
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => Refused::Unreachable,
+        io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::AddrNotAvailable => Refused::Unreachable,
         io::ErrorKind::Unsupported => Refused::Unsupported,
         io::ErrorKind::TimedOut => Refused::TimedOut,
         _ => Refused::NotPermitted,
@@ -78,7 +80,7 @@ fn choose<T>(
 ) -> io::Result<T> {
     match port {
         Port::Any => return open(0),
-        Port::Exact(0) => return Err(io::ErrorKind::AddrNotAvailable.into()),
+        Port::Exact(0) => return Err(io::ErrorKind::InvalidInput.into()),
         Port::Exact(port) => return open(port),
         Port::Even => {}
     }
@@ -197,7 +199,7 @@ fn scope_of(ip: IpAddr) -> io::Result<u32> {
 
 /// A socket on the group's port, which it shares, that hears the group on every interface.
 fn join(group: IpAddr, port: Port) -> io::Result<Bound> {
-    let Port::Exact(port @ 1..) = port else { return Err(io::ErrorKind::AddrNotAvailable.into()) };
+    let Port::Exact(port @ 1..) = port else { return Err(io::ErrorKind::InvalidInput.into()) };
     let socket = new(group)?;
     share_port(&socket)?;
     only_joined(&socket, group);
@@ -271,8 +273,8 @@ mod tests {
 
     #[test]
     fn an_address_that_the_host_has_not_is_refused() {
-        assert_eq!(bind("203.0.113.77".parse().unwrap(), Port::Any).unwrap_err(), Refused::NotPermitted);
-        assert_eq!(bind("fe80::dead:beef".parse().unwrap(), Port::Any).unwrap_err(), Refused::NotPermitted);
+        assert_eq!(bind("203.0.113.77".parse().unwrap(), Port::Any).unwrap_err(), Refused::Unreachable);
+        assert_eq!(bind("fe80::dead:beef".parse().unwrap(), Port::Any).unwrap_err(), Refused::Unreachable);
     }
 
     #[test]
