@@ -27,8 +27,8 @@ use ginnel_core::{Instant, NoRoom, Packet, Path, Seed, Ticket, Transport};
 use crate::{
     attribute::{Algorithm, Nonce, PasswordAlgorithm, PasswordAlgorithms, Realm, UserHash, Username},
     auth::{
-        AuthConfig, AuthEvent, AuthStats, Authenticated, LookUp, NonceKey, Nonces, RateLimiter, Refusal,
-        User, Users, Verdict, Who,
+        AddUserError, AuthConfig, AuthEvent, AuthStats, Authenticated, LookUp, NonceKey, Nonces, RateLimiter,
+        Refusal, User, Users, Verdict, Who,
         config::{Mechanism, WAITING_OCTETS_MAX},
         pending::{Pending, Queued},
         verdict::{Claimed, RefusalFingerprint, RefusalKind},
@@ -41,7 +41,7 @@ use crate::{
 ///
 /// | kind | verbs |
 /// |---|---|
-/// | tell | [`check`](Self::check), [`check_known`](Self::check_known), [`check_by`](Self::check_by), [`answer`](Self::answer), [`rotate_nonce_key`](Self::rotate_nonce_key), [`users_mut`](Self::users_mut), [`close`](Self::close) |
+/// | tell | [`check`](Self::check), [`check_known`](Self::check_known), [`check_by`](Self::check_by), [`answer`](Self::answer), [`rotate_nonce_key`](Self::rotate_nonce_key), [`add_user`](Self::add_user), [`remove_user`](Self::remove_user), [`close`](Self::close) |
 /// | ask | [`poll_event`](Self::poll_event), [`poll_answered`](Self::poll_answered) |
 /// | look | [`config`](Self::config), [`users`](Self::users), [`waiting`](Self::waiting), [`stats`](Self::stats) |
 ///
@@ -55,7 +55,7 @@ use crate::{
 /// use ginnel_stun::{Message, attribute::{ErrorCode, Nonce, Realm}};
 ///
 /// let mut auth = Authenticator::new(AuthConfig::long_term("example.org")?, Seed::new([7; 32]));
-/// auth.users_mut().insert(User::long_term("user", "example.org", "pass")?)?;
+/// auth.add_user(User::long_term("user", "example.org", "pass")?)?;
 ///
 /// let path = Path::udp("198.51.100.1:3478".parse()?, "192.0.2.1:5000".parse()?);
 /// let request = Message::parse(b"\x00\x03\x00\x00\x21\x12\xa4\x42transactions")?; // nobody says so
@@ -138,8 +138,8 @@ impl Authenticator {
     /// in any case.
     ///
     /// Whoever is known is known with the keys he had: when a back end takes a user back, or gives him another password,
-    /// forget the reference, and the next request is looked up. One that is removed from [`users_mut`](Self::users_mut) or
-    /// replaced there is taken back at once, known or not.
+    /// forget the reference, and the next request is looked up. One that [`remove_user`](Self::remove_user) or
+    /// [`add_user`](Self::add_user) takes out of memory is taken back at once, known or not.
     pub fn check_known(
         &mut self,
         now: Instant,
@@ -405,9 +405,26 @@ impl Authenticator {
     pub const fn users(&self) -> &Users {
         &self.users
     }
-    /// The users in memory, to be changed.
-    pub const fn users_mut(&mut self) -> &mut Users {
-        &mut self.users
+    /// Adds a user in memory, or gives one of that name his new keys: at once, for what is authenticated from now on. One
+    /// who could never be authenticated here is an error.
+    ///
+    /// ```
+    /// use ginnel_core::Seed;
+    /// use ginnel_stun::auth::{AddUserError, AuthConfig, Authenticator, User};
+    ///
+    /// let mut auth = Authenticator::new(AuthConfig::long_term("example.org")?, Seed::new([7; 32]));
+    /// auth.add_user(User::long_term("user", "example.org", "pass")?)?;
+    /// let lost = User::long_term("user", "example.com", "pass")?;
+    /// assert_eq!(auth.add_user(lost), Err(AddUserError::OtherRealm));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add_user(&mut self, user: User) -> Result<(), AddUserError> {
+        user.fits(self.config.realm())?;
+        Ok(self.users.insert(user)?)
+    }
+    /// Removes a user from memory. False if there is none of that name.
+    pub fn remove_user(&mut self, name: &str) -> bool {
+        self.users.remove(name)
     }
     /// Makes nonces under another key from now on: see [`Nonces::rotate`].
     pub fn rotate_nonce_key(&mut self, key: NonceKey) {

@@ -54,7 +54,7 @@ impl AnnouncedAlgorithms {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LookUp {
-    /// In memory: see [`Authenticator::users_mut`](super::Authenticator::users_mut).
+    /// In memory: see [`Authenticator::add_user`](super::Authenticator::add_user).
     #[default]
     InMemory,
     /// Wherever the user of this crate has them: each request is an event with a ticket, and waits for

@@ -18,7 +18,7 @@ pub use config::{AnnouncedAlgorithms, AuthConfig, LookUp, REALM_MAX, RealmError,
 pub use features::SecurityFeatures;
 pub use nonce::{MadeNonce, NonceKey, Nonces};
 pub use rate::{RateLimit, RateLimiter};
-pub use user::{TooManyUsers, User, Users};
+pub use user::{AddUserError, TooManyUsers, User, Users};
 pub use verdict::{AuthEvent, AuthStats, Authenticated, Claimed, Refusal, Verdict, Who};
 
 #[cfg(test)]

@@ -68,6 +68,15 @@ impl User {
     pub const fn hash(&self) -> UserHash {
         self.hash
     }
+    /// Whether he can ever be authenticated where this realm is announced, or none.
+    pub(super) fn fits(&self, realm: Option<&str>) -> Result<(), AddUserError> {
+        match (&self.keys, realm) {
+            (Keys::ShortTerm(_), None) => Ok(()),
+            (Keys::LongTerm { .. }, Some(realm)) if self.hash == UserHash::of(&self.name, realm) => Ok(()),
+            (Keys::LongTerm { .. }, Some(_)) => Err(AddUserError::OtherRealm),
+            _ => Err(AddUserError::OtherMechanism),
+        }
+    }
     /// The key for a password algorithm; a short-term key is the same for all.
     pub(super) fn key(&self, algorithm: Algorithm) -> Option<&IntegrityKey> {
         match (&self.keys, algorithm) {
@@ -96,6 +105,24 @@ impl Eq for User {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is room for {0} users: remove one, or configure room for more")]
 pub struct TooManyUsers(pub usize);
+
+/// Why a server does not take a user: with keys that do not fit what it asks for he would be refused for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddUserError {
+    /// There is no room.
+    #[error(transparent)]
+    TooMany(#[from] TooManyUsers),
+    /// Make his keys with the realm of the [`AuthConfig`](super::AuthConfig).
+    #[error("the user's keys are for another realm")]
+    OtherRealm,
+    /// Make him by the constructor for the mechanism of the [`AuthConfig`](super::AuthConfig): short-term or long-term.
+    #[error("the user's keys are for the other mechanism")]
+    OtherMechanism,
+    /// Configure the server with credentials first.
+    #[error("the server asks nobody for credentials")]
+    NoCredentials,
+}
 
 /// Users in memory, of one realm. The configuration bounds their number.
 ///

@@ -33,7 +33,7 @@ use crate::{
         ErrorCode, MappedAddress, OtherAddress, Padding, ResponseOrigin, UnknownAttributes, XorMappedAddress,
     },
     auth::{
-        AuthEvent, AuthStats, Authenticated, Authenticator, NonceKey, RateLimiter, TooManyUsers, User,
+        AddUserError, AuthEvent, AuthStats, Authenticated, Authenticator, NonceKey, RateLimiter, User,
         Verdict, Who,
     },
     fingerprint::Fingerprint,
@@ -339,13 +339,13 @@ impl BindingServer {
         self.closing != Closing::Open
     }
 
-    /// Adds a user, or gives one of that name his new keys. Without an effect where no credentials are asked for.
-    pub fn add_user(&mut self, user: User) -> Result<(), TooManyUsers> {
-        self.auth.as_mut().map_or(Ok(()), |auth| auth.users_mut().insert(user))
+    /// Adds a user, or gives one of that name his new keys. One who could never be authenticated here is an error.
+    pub fn add_user(&mut self, user: User) -> Result<(), AddUserError> {
+        self.auth.as_mut().ok_or(AddUserError::NoCredentials)?.add_user(user)
     }
     /// Removes a user. False if there is none of that name.
     pub fn remove_user(&mut self, name: &str) -> bool {
-        self.auth.as_mut().is_some_and(|auth| auth.users_mut().remove(name))
+        self.auth.as_mut().is_some_and(|auth| auth.remove_user(name))
     }
     /// Who it was that [`ServerEvent::LookUp`] asked for; `None` if there is no such user. False if the request does not
     /// wait any more. The answer leaves by [`poll_transmit`](Self::poll_transmit).

@@ -256,9 +256,9 @@ fn who_is_known_and_not_in_memory_any_more_is_nobody() {
     let known = authenticated(auth.check(at(0), path(), &request)).user().clone();
     let _ = authenticated(auth.check_known(at(0), path(), &request, Some(&known)));
     // With another password.
-    auth.users_mut().insert(User::long_term("user", REALM, "another").unwrap()).unwrap();
+    auth.add_user(User::long_term("user", REALM, "another").unwrap()).unwrap();
     assert!(matches!(auth.check_known(at(0), path(), &request, Some(&known)), Verdict::Refused(_)));
-    assert!(auth.users_mut().remove("user"));
+    assert!(auth.remove_user("user"));
     assert!(matches!(auth.check_known(at(0), path(), &request, Some(&known)), Verdict::Refused(_)));
 }
 
@@ -281,7 +281,7 @@ fn sec_23_names_are_only_ever_data() {
         assert_eq!(authenticated(verdict).user().name(), name);
         // In memory as well.
         let mut auth = unlimited(long_term());
-        auth.users_mut().insert(User::long_term(name, REALM, PASSWORD).unwrap()).unwrap();
+        auth.add_user(User::long_term(name, REALM, PASSWORD).unwrap()).unwrap();
         let nonce = super::nonce(&mut auth, at(0));
         let _ = authenticated(judge(&mut auth, at(0), Ask { nonce: Some(&nonce), ..ask }));
     }

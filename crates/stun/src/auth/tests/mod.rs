@@ -33,7 +33,7 @@ fn long_term() -> AuthConfig {
 /// One that knows "user".
 fn knowing_a_user(config: AuthConfig) -> Authenticator {
     let mut auth = unlimited(config);
-    auth.users_mut().insert(User::long_term("user", REALM, PASSWORD).unwrap()).unwrap();
+    auth.add_user(User::long_term("user", REALM, PASSWORD).unwrap()).unwrap();
     auth
 }
 fn md5(name: &str) -> IntegrityKey {

@@ -125,7 +125,7 @@ fn a_list_that_went_with_a_nonce_of_before_is_stale_and_not_bad() {
     let list: &[_] = &[PasswordAlgorithm::SHA256, PasswordAlgorithm::MD5];
     let ask = Ask { list: Some(list), ..modern(&nonce, &key) };
     let mut after = Authenticator::new(long_term().with_challenge_limit(None), Seed::new([8; 32]));
-    after.users_mut().insert(User::long_term("user", REALM, PASSWORD).unwrap()).unwrap();
+    after.add_user(User::long_term("user", REALM, PASSWORD).unwrap()).unwrap();
     assert_eq!(refused(&mut after, at(0), ask).0, 438);
 }
 
@@ -172,7 +172,7 @@ fn sec_19_an_unknown_user_costs_what_a_known_one_costs() {
     for announced in [Nothing, Sha256, Sha256AndMd5] {
         let mut auth = knowing_a_user(long_term().with_algorithms(announced));
         let only_sha256 = User::from_long_term_keys("half", REALM, None, Some(sha256("half")));
-        auth.users_mut().insert(only_sha256).unwrap();
+        auth.add_user(only_sha256).unwrap();
         let nonce = nonce(&mut auth, at(0));
         let legacy = legacy(&nonce, &wrong);
         let sha256 = Ask { list: Some(announced.list()), ..modern(&nonce, &wrong) };
@@ -195,7 +195,7 @@ fn sec_19_an_unknown_user_costs_what_a_known_one_costs() {
         }
     }
     let mut auth = unlimited(AuthConfig::short_term());
-    auth.users_mut().insert(User::short_term("user", PASSWORD).unwrap()).unwrap();
+    auth.add_user(User::short_term("user", PASSWORD).unwrap()).unwrap();
     let ask = Ask { username: Some("user"), key: Some((&wrong, IntegrityAlgorithm::Sha1)), ..Ask::default() };
     let known = work(&mut auth, ask);
     assert_eq!(known.len(), 1);
@@ -287,7 +287,7 @@ fn rfc8489_9_2_4_answers_bear_the_integrity_of_the_password_algorithm() {
 fn a_user_without_the_key_that_is_needed_is_nobody() {
     let mut auth = unlimited(long_term());
     let only_md5 = User::from_long_term_keys("user", REALM, Some(md5("user")), None);
-    auth.users_mut().insert(only_md5).unwrap();
+    auth.add_user(only_md5).unwrap();
     let (nonce, md5, sha256) = (nonce(&mut auth, at(0)), md5("user"), sha256("user"));
     assert_eq!(refused(&mut auth, at(0), modern(&nonce, &sha256)).0, 401);
     let _ = authenticated(judge(&mut auth, at(0), legacy(&nonce, &md5)));
@@ -320,7 +320,7 @@ fn sec_9_texts_beyond_763_octets_are_a_bad_request() {
 #[test]
 fn rfc8489_9_1_3_short_term_checks_in_order() {
     let mut auth = unlimited(AuthConfig::short_term());
-    auth.users_mut().insert(User::short_term("evtj:h6vY", PASSWORD).unwrap()).unwrap();
+    auth.add_user(User::short_term("evtj:h6vY", PASSWORD).unwrap()).unwrap();
     let key = IntegrityKey::short_term(PASSWORD).unwrap();
     let wrong = IntegrityKey::short_term("another").unwrap();
     let of = |key| Ask {
@@ -349,7 +349,7 @@ fn rfc8489_9_1_3_short_term_checks_in_order() {
 #[test]
 fn rfc8489_9_1_3_indications_that_fail_are_silently_discarded() {
     let mut auth = unlimited(AuthConfig::short_term());
-    auth.users_mut().insert(User::short_term("user", PASSWORD).unwrap()).unwrap();
+    auth.add_user(User::short_term("user", PASSWORD).unwrap()).unwrap();
     let key = IntegrityKey::short_term(PASSWORD).unwrap();
     let ask = Ask { class: Class::Indication, username: Some("user"), ..Ask::default() };
     let genuine = Ask { key: Some((&key, IntegrityAlgorithm::Sha1)), ..ask };
@@ -391,7 +391,7 @@ fn keys_of_nonces_are_rotated_and_shared() {
     let config = || long_term().with_nonce_key(key(), Duration::ZERO);
     let mut one = knowing_a_user(config());
     let mut other = Authenticator::new(config(), Seed::new([99; 32]));
-    other.users_mut().insert(User::long_term("user", REALM, PASSWORD).unwrap()).unwrap();
+    other.add_user(User::long_term("user", REALM, PASSWORD).unwrap()).unwrap();
     let (nonce, key) = (nonce(&mut one, at(0)), sha256("user"));
     let _ = authenticated(judge(&mut other, at(0), modern(&nonce, &key)));
     other.rotate_nonce_key(NonceKey::new([4; 32]));
@@ -481,4 +481,19 @@ fn who_is_asked_about_at_once_is_asked_about_only_with_a_nonce_that_is_valid_and
         };
         assert_eq!((code, was_asked), (want.or(Some(0)), asked));
     }
+}
+
+#[test]
+fn a_user_who_could_never_be_authenticated_is_not_taken() {
+    let mut long = unlimited(AuthConfig::long_term(REALM).unwrap());
+    let of = |realm| User::long_term("user", realm, PASSWORD).unwrap();
+    assert_eq!(long.add_user(of("example.com")), Err(AddUserError::OtherRealm));
+    assert_eq!(long.add_user(User::short_term("user", PASSWORD).unwrap()), Err(AddUserError::OtherMechanism));
+    assert!(long.users().is_empty());
+    assert_eq!(long.add_user(of(REALM)), Ok(()));
+    let mut short = unlimited(AuthConfig::short_term().with_max_users(1));
+    assert_eq!(short.add_user(of(REALM)), Err(AddUserError::OtherMechanism));
+    assert_eq!(short.add_user(User::short_term("user", PASSWORD).unwrap()), Ok(()));
+    let one_more = short.add_user(User::short_term("other", PASSWORD).unwrap());
+    assert_eq!(one_more, Err(AddUserError::TooMany(TooManyUsers(1))));
 }

@@ -102,7 +102,7 @@ fn of(method: Method, ask: Ask<'_>) -> Ask<'_> {
 fn allocations_belong_to_users_and_outlive_nonces_and_end_with_their_user() {
     let mut relay = Relay::new(long_term());
     for name in ["user", "other"] {
-        relay.auth.users_mut().insert(User::long_term(name, REALM, PASSWORD).unwrap()).unwrap();
+        relay.auth.add_user(User::long_term(name, REALM, PASSWORD).unwrap()).unwrap();
     }
     let (key, others) = (sha256("user"), sha256("other"));
     let code = |said: Option<(u16, Vec<u8>)>| said.unwrap().0;
@@ -125,7 +125,7 @@ fn allocations_belong_to_users_and_outlive_nonces_and_end_with_their_user() {
     let permission = of(Method::CREATE_PERMISSION, modern(&fresh, &key));
     assert_eq!(code(say(&mut relay, 200, client(1), permission)), 0);
     // Whoever is removed is nobody at once.
-    relay.auth.users_mut().remove("user");
+    relay.auth.remove_user("user");
     assert_eq!(code(say(&mut relay, 201, client(1), permission)), 401);
 }
 

@@ -71,7 +71,9 @@ impl Server {
             config = config.with_credentials(Some(AuthConfig::long_term("example.org").unwrap()));
         }
         let mut ours = BindingServer::new(config, Seed::new([9; 32]));
-        ours.add_user(User::long_term("user", "example.org", "pass").unwrap()).unwrap();
+        if fault == Fault::Authenticates {
+            ours.add_user(User::long_term("user", "example.org", "pass").unwrap()).unwrap();
+        }
         Self { ips, fault, ours }
     }
     fn handle_input(&mut self, now: Instant, input: &mut Receive<'_>) -> Handled {

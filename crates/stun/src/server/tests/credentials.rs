@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::*;
 use crate::{
     DiscoveryAddresses, DiscoverySupport, Integrity, IntegrityAlgorithm, IntegrityKey,
-    auth::{AuthConfig, LookUp, NonceKey, User, Who, ask::Ask},
+    auth::{AddUserError, AuthConfig, LookUp, NonceKey, User, Who, ask::Ask},
 };
 
 const REALM: &str = "example.org";
@@ -216,4 +216,10 @@ fn the_same_seed_and_script_give_the_same_octets() {
         [challenge, served]
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn a_server_without_credentials_takes_no_users() {
+    let mut server = BindingServer::new(ServerConfig::default(), Seed::new([1; 32]));
+    assert_eq!(server.add_user(user()), Err(AddUserError::NoCredentials));
 }
