@@ -113,7 +113,12 @@ impl Gatherer {
         !self.queue.is_empty()
     }
     pub(super) fn poll_request(&mut self) -> Option<Request> {
-        self.requests.pop_front()
+        let request = self.requests.pop_front();
+        if self.requests.is_empty() {
+            // A request is large, since it may hold a host name, and there are few after the first: no room is kept for them.
+            self.requests.shrink_to_fit();
+        }
+        request
     }
     pub(super) fn is_open(&self, local: SocketAddr) -> bool {
         self.sockets.iter().any(|socket| socket.address() == Some(local))
