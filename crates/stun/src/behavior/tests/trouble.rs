@@ -300,6 +300,19 @@ fn sockets_that_are_refused_or_lost_end_it() {
 }
 
 #[test]
+fn what_comes_behind_the_end_does_not_change_the_verdict() {
+    let first: SocketAddr = "192.168.0.2:40000".parse().unwrap();
+    let config = config().with_sockets(first, "192.168.0.2:40001".parse().unwrap());
+    let mut discovery = Discovery::new(Instant::EPOCH, config, Seed::new([1; 32])).unwrap();
+    discovery.close(Instant::EPOCH);
+    let told = *discovery.verdict();
+    assert_eq!(told.mapping, Finding::Unknown(Unknown::Stopped));
+    let lost = Notice::Lost { transport: Transport::Udp, local: first, remote: None };
+    discovery.handle_notice(Instant::EPOCH, lost);
+    assert_eq!(*discovery.verdict(), told);
+}
+
+#[test]
 fn a_socket_that_opens_after_the_end_is_given_back() {
     let mut discovery = Discovery::new(Instant::EPOCH, config(), Seed::new([1; 32])).unwrap();
     let [Some(_), Some(_)] = [(); 2].map(|()| discovery.poll_request()) else { panic!("two sockets") };
