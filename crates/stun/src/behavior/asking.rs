@@ -125,6 +125,10 @@ impl Asker {
         }
         self.client.request(now, question.path, request, move |open| wish.write(open)).ok()
     }
+    /// How many questions are open.
+    pub(super) fn open(&self) -> usize {
+        self.client.in_progress()
+    }
     /// Forgets a question.
     pub(super) fn cancel(&mut self, request: RequestId) {
         self.client.cancel(request);

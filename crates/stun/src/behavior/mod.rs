@@ -24,6 +24,8 @@
 mod asking;
 mod config;
 mod event;
+#[doc(hidden)]
+pub mod fuzz;
 mod lifetime;
 mod sentence;
 mod series;
