@@ -36,15 +36,16 @@ use ginnel_stun::{
 const MAX_STREAMS: usize = 100;
 /// How long a stream may be silent.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often a port is asked for that is free in UDP and in TCP.
+const PORT_ATTEMPTS: u32 = 100;
 
 const USAGE: &str = "usage: server ADDRESS:PORT [ADDRESS:PORT] [--realm REALM --user NAME:PASSWORD ...]";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
-    let udp = options.listen.iter().map(UdpSocket::bind).collect::<Result<Vec<_>, _>>()?;
-    // Port 0 is any port: TCP has the same one.
+    let sockets = options.listen.iter().map(|at| bind(*at)).collect::<io::Result<Vec<_>>>()?;
+    let (udp, tcp): (Vec<_>, Vec<_>) = sockets.into_iter().unzip();
     let listen = udp.iter().map(UdpSocket::local_addr).collect::<Result<Vec<_>, _>>()?;
-    let tcp = listen.iter().map(TcpListener::bind).collect::<Result<Vec<_>, _>>()?;
     let machine = options.machine()?;
     let (clock, streams) = (Epoch::start(), AtomicUsize::new(0));
     let service = Service { machine: Mutex::new(machine), clock, sockets: udp, streams };
@@ -59,6 +60,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("STUN over UDP and TCP on {}", listen.join(", "));
     });
     Ok(())
+}
+
+/// Both sockets of an address. With port 0 any port that is free for both: the one that UDP was given may be taken in TCP.
+fn bind(at: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
+    let mut attempts = if at.port() == 0 { PORT_ATTEMPTS } else { 1 };
+    loop {
+        attempts -= 1;
+        let udp = UdpSocket::bind(at)?;
+        match TcpListener::bind(udp.local_addr()?) {
+            Err(taken) if taken.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
+            tcp => return Ok((udp, tcp?)),
+        }
+    }
 }
 
 /// What the command line asks for.
