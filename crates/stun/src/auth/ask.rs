@@ -91,3 +91,26 @@ impl Ask<'_> {
         Ok(())
     }
 }
+
+/// What it is on the wire.
+#[cfg(test)]
+pub(crate) fn octets(ask: Ask<'_>) -> alloc::vec::Vec<u8> {
+    let mut buffer: ginnel_core::Buffer = [0; _];
+    let mut packet = Packet::empty(&mut buffer);
+    ask.write(&mut packet).unwrap();
+    packet.bytes().to_vec()
+}
+
+/// A request with everything that RFC 8489 wants of a client that knows SHA-256.
+#[cfg(test)]
+pub(crate) fn modern<'a>(nonce: &'a [u8], key: &'a IntegrityKey) -> Ask<'a> {
+    Ask {
+        username: Some("user"),
+        realm: Some("example.org"),
+        nonce: Some(nonce),
+        list: Some(&[PasswordAlgorithm::SHA256]),
+        chosen: Some(PasswordAlgorithm::SHA256),
+        key: Some((key, IntegrityAlgorithm::Sha256)),
+        ..Ask::default()
+    }
+}

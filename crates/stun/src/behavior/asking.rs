@@ -204,15 +204,4 @@ impl Wish {
 }
 
 /// PADDING, which an answer may bear (RFC 5780 section 6.1), beside the attributes of RFC 8489 section 18.3.
-const KNOWN: &[AttributeType] = &[
-    AttributeType::MAPPED_ADDRESS,
-    AttributeType::USERNAME,
-    AttributeType::ERROR_CODE,
-    AttributeType::UNKNOWN_ATTRIBUTES,
-    AttributeType::REALM,
-    AttributeType::NONCE,
-    AttributeType::PASSWORD_ALGORITHM,
-    AttributeType::USERHASH,
-    AttributeType::XOR_MAPPED_ADDRESS,
-    AttributeType::PADDING,
-];
+const KNOWN: &[AttributeType] = &[AttributeType::PADDING];

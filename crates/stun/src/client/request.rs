@@ -32,7 +32,7 @@ impl Request {
     /// One of this method, without a credential.
     pub const fn new(method: Method) -> Self {
         let response_paths = [None; MAX_RESPONSE_PATHS];
-        Self { method, credential: None, known: KNOWN, response_paths, beyond_mtu: false }
+        Self { method, credential: None, known: &[], response_paths, beyond_mtu: false }
     }
     /// Authenticated (RFC 8489 section 9): the client adds USERNAME or USERHASH, REALM, NONCE, the password algorithms and
     /// message integrity, as the mechanism asks for, and checks the response.
@@ -40,8 +40,8 @@ impl Request {
         self.credential = Some(credential.into());
         self
     }
-    /// With all the comprehension-required attributes that the caller understands in the response, beside those of RFC
-    /// 8489.
+    /// With the comprehension-required attributes that the caller understands in the response, beside those of RFC 8489
+    /// itself, which need not be named.
     pub fn with_known(mut self, known: &'static [AttributeType]) -> Self {
         self.known = known;
         self

@@ -12,7 +12,10 @@ use ginnel_core::{Buffer, Instant, Packet, Path, Seed};
 use crate::{
     Class, Integrity, IntegrityAlgorithm, IntegrityKey, Message, MessageWriter, Method,
     attribute::*,
-    auth::{ask::Ask, *},
+    auth::{
+        ask::{Ask, modern, octets},
+        *,
+    },
 };
 
 const REALM: &str = "example.org";
@@ -41,12 +44,6 @@ fn md5(name: &str) -> IntegrityKey {
 }
 fn sha256(name: &str) -> IntegrityKey {
     IntegrityKey::long_term_sha256(name, REALM, PASSWORD).unwrap()
-}
-fn octets(ask: Ask<'_>) -> Vec<u8> {
-    let mut buffer: Buffer = [0; _];
-    let mut packet = Packet::empty(&mut buffer);
-    ask.write(&mut packet).unwrap();
-    packet.bytes().to_vec()
 }
 fn judge(auth: &mut Authenticator, now: Instant, ask: Ask<'_>) -> Verdict {
     auth.check(now, path(), &Message::parse(&octets(ask)).unwrap())
@@ -79,18 +76,6 @@ fn nonce(auth: &mut Authenticator, now: Instant) -> Vec<u8> {
     let (code, answer) = refused(auth, now, Ask::default());
     assert_eq!(code, 401);
     nonce_of(&answer)
-}
-/// A request with everything that RFC 8489 wants of a client that knows SHA-256.
-fn modern<'a>(nonce: &'a [u8], key: &'a IntegrityKey) -> Ask<'a> {
-    Ask {
-        username: Some("user"),
-        realm: Some(REALM),
-        nonce: Some(nonce),
-        list: Some(&[PasswordAlgorithm::SHA256]),
-        chosen: Some(PasswordAlgorithm::SHA256),
-        key: Some((key, IntegrityAlgorithm::Sha256)),
-        ..Ask::default()
-    }
 }
 /// A request of a client of RFC 5389.
 fn legacy<'a>(nonce: &'a [u8], key: &'a IntegrityKey) -> Ask<'a> {

@@ -5,7 +5,10 @@ use core::time::Duration;
 use super::*;
 use crate::{
     DiscoveryAddresses, DiscoverySupport, Integrity, IntegrityAlgorithm, IntegrityKey,
-    auth::{AddUserError, AuthConfig, LookUp, NonceKey, User, Who, ask::Ask},
+    auth::{
+        AddUserError, AuthConfig, LookUp, NonceKey, User, Who,
+        ask::{Ask, modern, octets},
+    },
 };
 
 const REALM: &str = "example.org";
@@ -22,23 +25,6 @@ fn user() -> User {
 }
 fn key() -> IntegrityKey {
     IntegrityKey::long_term_sha256("user", REALM, "pass").unwrap()
-}
-fn octets(ask: Ask<'_>) -> Vec<u8> {
-    let mut buffer: Buffer = [0; _];
-    let mut packet = Packet::empty(&mut buffer);
-    ask.write(&mut packet).unwrap();
-    packet.bytes().to_vec()
-}
-fn modern<'a>(nonce: &'a [u8], key: &'a IntegrityKey) -> Ask<'a> {
-    Ask {
-        username: Some("user"),
-        realm: Some(REALM),
-        nonce: Some(nonce),
-        list: Some(&[PasswordAlgorithm::SHA256]),
-        chosen: Some(PasswordAlgorithm::SHA256),
-        key: Some((key, IntegrityAlgorithm::Sha256)),
-        ..Ask::default()
-    }
 }
 fn send(server: &mut BindingServer, now: u64, octets: &[u8]) -> Option<Vec<u8>> {
     let mut buffer: Buffer = [0xEE; _];
