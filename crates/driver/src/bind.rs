@@ -51,8 +51,17 @@ impl Joined {
     }
 }
 
-pub(crate) fn bind(ip: IpAddr, port: Port) -> Result<Bound, Refused> {
-    let bound = if ip.is_multicast() { join(ip, port) } else { unicast(ip, port) };
+/// Who else may have an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Nobody.
+    Alone,
+    /// Other sockets of this program that say so too (`SO_REUSEPORT`): the system deals senders out among them.
+    Shared,
+}
+
+pub(crate) fn bind(ip: IpAddr, port: Port, sharing: Sharing) -> Result<Bound, Refused> {
+    let bound = if ip.is_multicast() { join(ip, port) } else { unicast(ip, port, sharing) };
     bound.map_err(|error| refused(&error))
 }
 
@@ -68,8 +77,8 @@ fn refused(error: &io::Error) -> Refused {
     }
 }
 
-fn unicast(ip: IpAddr, port: Port) -> io::Result<Bound> {
-    choose(port, |port| open(ip, port), |bound| bound.local)
+fn unicast(ip: IpAddr, port: Port, sharing: Sharing) -> io::Result<Bound> {
+    choose(port, |port| open(ip, port, sharing), |bound| bound.local)
 }
 
 /// Opens what `open` opens at a port, 0 for any, at such a port as is wanted.
@@ -102,18 +111,21 @@ fn choose<T>(
 const BACKLOG: i32 = 1_024;
 
 /// A listener on this address, and what that is.
-pub(crate) fn listen(ip: IpAddr, port: Port) -> Result<(TcpListener, SocketAddr), Refused> {
+pub(crate) fn listen(ip: IpAddr, port: Port, sharing: Sharing) -> Result<(TcpListener, SocketAddr), Refused> {
     if ip.is_multicast() {
         return Err(Refused::NotPermitted);
     }
-    choose(port, |port| listen_at(ip, port), |(_, local)| *local).map_err(|error| refused(&error))
+    choose(port, |port| listen_at(ip, port, sharing), |(_, local)| *local).map_err(|error| refused(&error))
 }
 
-fn listen_at(ip: IpAddr, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+fn listen_at(ip: IpAddr, port: u16, sharing: Sharing) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = new_stream(ip)?;
     // What is left of streams that have ended keeps nobody from listening again, on systems where that is all it means.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    if sharing == Sharing::Shared {
+        share_port(&socket)?;
+    }
     socket.bind(&with_scope(ip, port, scope_of(ip)?).into())?;
     socket.listen(BACKLOG)?;
     // From now on streams may be opened from here (RFC 6062 section 5.2). Not before: else two could listen.
@@ -171,8 +183,11 @@ fn enlarge(socket: &Socket) {
     }
 }
 
-fn open(ip: IpAddr, port: u16) -> io::Result<Bound> {
+fn open(ip: IpAddr, port: u16, sharing: Sharing) -> io::Result<Bound> {
     let socket = new(ip)?;
+    if sharing == Sharing::Shared {
+        share_port(&socket)?;
+    }
     let scope = scope_of(ip)?;
     socket.bind(&with_scope(ip, port, scope).into())?;
     let socket = UdpSocket::from(socket);
@@ -257,7 +272,11 @@ fn candidates<T>(wanted: impl Fn(IpAddr) -> Option<T>) -> io::Result<Vec<(T, Opt
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{bind as bind_at, *};
+
+    fn bind(ip: IpAddr, port: Port) -> Result<Bound, Refused> {
+        bind_at(ip, port, Sharing::Alone)
+    }
 
     const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -269,6 +288,22 @@ mod tests {
         let even: Vec<_> = (0..20).map(|_| bind(LOCALHOST, Port::Even).unwrap()).collect();
         assert!(even.iter().all(|bound| bound.local.port() % 2 == 0));
         assert_eq!(bind(LOCALHOST, Port::Exact(0)).unwrap_err(), Refused::NotPermitted);
+    }
+
+    #[test]
+    fn an_address_is_shared_by_those_that_all_say_so() {
+        let first = bind_at(LOCALHOST, Port::Any, Sharing::Shared).unwrap();
+        let port = Port::Exact(first.local.port());
+        let second = bind_at(LOCALHOST, port, Sharing::Shared).unwrap();
+        assert_eq!(first.local, second.local);
+        assert_eq!(bind(LOCALHOST, port).unwrap_err(), Refused::InUse);
+
+        let (first, local) = listen(LOCALHOST, Port::Any, Sharing::Shared).unwrap();
+        let port = Port::Exact(local.port());
+        let (second, same) = listen(LOCALHOST, port, Sharing::Shared).unwrap();
+        assert_eq!(local, same);
+        assert_eq!(listen(LOCALHOST, port, Sharing::Alone).unwrap_err(), Refused::InUse);
+        drop((first, second));
     }
 
     #[test]

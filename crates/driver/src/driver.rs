@@ -14,6 +14,7 @@ use ginnel_core::{
 
 use crate::{
     App, Config, Runtime, Stats, Timer,
+    bind::Sharing,
     stream::{Intake, Piece},
     udp::{Arena, arrived_at},
     wire::{Look, Side, Wire},
@@ -119,7 +120,20 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     /// # Errors
     /// As for a [`Request::Bind`](ginnel_core::Request::Bind) of its own.
     pub fn bind(&mut self, ip: IpAddr, port: Port) -> Result<SocketAddr, Refused> {
-        self.wire.bind(ip, port)
+        self.wire.bind(ip, port, Sharing::Alone)
+    }
+
+    /// The same, on an address that other drivers of this program have too, each by this very call (`SO_REUSEPORT`). The system
+    /// deals the datagrams out by their addresses, so those of one sender come to one driver as long as no driver comes or
+    /// goes. With [`Port::Any`] the first of them learns a port, and the others ask for exactly that.
+    ///
+    /// Another program of the same user may share it likewise: where that must not be, look first whether [`bind`](Self::bind)
+    /// finds it free.
+    ///
+    /// # Errors
+    /// As for [`bind`](Self::bind); [`Refused::InUse`] when somebody has the address who does not share it.
+    pub fn bind_shared(&mut self, ip: IpAddr, port: Port) -> Result<SocketAddr, Refused> {
+        self.wire.bind(ip, port, Sharing::Shared)
     }
 
     /// Takes in streams for a machine that does not ask for it itself, which is told of each by
@@ -134,7 +148,22 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         port: Port,
         framing: Framing,
     ) -> Result<SocketAddr, Refused> {
-        self.wire.listen(transport, ip, port, framing)
+        self.wire.listen(transport, ip, port, framing, Sharing::Alone)
+    }
+
+    /// The same, on an address where other drivers of this program listen too, each by this very call (`SO_REUSEPORT`): every
+    /// stream comes to one of them.
+    ///
+    /// # Errors
+    /// As for [`listen`](Self::listen); [`Refused::InUse`] when another user's program listens there.
+    pub fn listen_shared(
+        &mut self,
+        transport: Transport,
+        ip: IpAddr,
+        port: Port,
+        framing: Framing,
+    ) -> Result<SocketAddr, Refused> {
+        self.wire.listen(transport, ip, port, framing, Sharing::Shared)
     }
 
     /// The machine, to look at.

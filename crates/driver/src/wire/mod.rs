@@ -21,7 +21,7 @@ use ginnel_core::{Instant, Io, Notice, Packet, Path, Port, Refused, Request, Tra
 
 use crate::{
     Config, Runtime, Stats,
-    bind::{Bound, Joined, bind},
+    bind::{Bound, Joined, Sharing, bind},
     outbox::Outbox,
     platform::ErrorQueue,
     ready::Ready,
@@ -141,8 +141,8 @@ impl<R: Runtime> Wire<R> {
 
     // ---- sockets come and go
 
-    pub(crate) fn bind(&mut self, ip: IpAddr, port: Port) -> Result<SocketAddr, Refused> {
-        let bound = bind(ip, port)?;
+    pub(crate) fn bind(&mut self, ip: IpAddr, port: Port, sharing: Sharing) -> Result<SocketAddr, Refused> {
+        let bound = bind(ip, port, sharing)?;
         let local = bound.local;
         // Two sockets of one address exist for groups only; this driver has one for each.
         if self.by_local.contains_key(&local) {
@@ -270,11 +270,12 @@ impl<R: Runtime, E> Io<E> for Side<'_, R, E> {
     fn request(&mut self, request: Request) -> Option<Notice> {
         match request {
             Request::Bind { ticket, ip, port } => {
-                Some(Notice::Opened { ticket, result: self.wire.bind(ip, port) })
+                Some(Notice::Opened { ticket, result: self.wire.bind(ip, port, Sharing::Alone) })
             }
             Request::Connect { .. } => self.wire.connect(request),
             Request::Listen { ticket, transport, ip, port, framing } => {
-                Some(Notice::Opened { ticket, result: self.wire.listen(transport, ip, port, framing) })
+                let result = self.wire.listen(transport, ip, port, framing, Sharing::Alone);
+                Some(Notice::Opened { ticket, result })
             }
             Request::Release { transport, local, remote } => {
                 self.wire.release(transport, local, remote);

@@ -13,7 +13,8 @@ use super::{Look, Slot, Wire};
 #[cfg(feature = "tls")]
 use crate::stream::Session;
 use crate::{
-    Listener as _, Runtime, Socket, bind,
+    Listener as _, Runtime, Socket,
+    bind::{self, Sharing},
     stream::{Intake, Source, State, Stream, refused},
     udp::plain,
 };
@@ -130,11 +131,12 @@ impl<R: Runtime> Wire<R> {
         ip: IpAddr,
         port: Port,
         framing: Framing,
+        sharing: Sharing,
     ) -> Result<SocketAddr, Refused> {
         if transport != Transport::Tcp && !(transport == Transport::Tls && self.can_accept_tls()) {
             return Err(Refused::Unsupported);
         }
-        let (listener, local) = bind::listen(ip, port)?;
+        let (listener, local) = bind::listen(ip, port, sharing)?;
         let io = self.runtime.listener(listener).map_err(|_| Refused::NotPermitted)?;
         let (number, waker) = self.number();
         let listening = Listening { io, transport, framing, waker, alarm: None, paused: false };
