@@ -2,6 +2,9 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 mod channel_data;
+pub mod server;
 
 pub use channel_data::{ChannelData, ChannelDataError, ChannelNumber};
