@@ -7,7 +7,7 @@
 //! What is not here: a reassembly buffer (the driver's, bounded by [`Framing::longest`]; without a driver,
 //! [`FrameReader`](crate::FrameReader)) and idle timeouts.
 
-use crate::{NoRoom, Packet};
+use crate::{ANSWER, Buffer, HEADROOM, NoRoom, Packet};
 
 /// How a stream is cut into messages.
 ///
@@ -19,13 +19,30 @@ use crate::{NoRoom, Packet};
 /// assert_eq!(frame, Frame::Whole { skip: 2, len: 4, total: 6 });
 /// assert_eq!(Framing::Rfc4571.next(&stream[6..]), Frame::NeedMore);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
     /// STUN and ChannelData, by their own length fields; ChannelData is padded to four octets (RFC 8656 section 12.5).
     Stun,
     /// A length of two octets before each message (RFC 4571 section 2), as ICE over TCP has it (RFC 6544 section 3).
     Rfc4571,
+    /// Not at all: octets as they come, in pieces that mean nothing, each of at most [`PIECE`] octets; nothing is added to what
+    /// is sent. For what a TCP relay passes on (RFC 6062 section 4.5), where no message ends.
+    Raw,
+    /// Not yet: nothing is read, so what the peer sends waits in its operating system and ours, and no message ever comes.
+    /// [`Request::Frame`](crate::Request::Frame) says later how the stream is cut, or
+    /// [`Request::Splice`](crate::Request::Splice) what it is joined to. What is sent leaves as it is.
+    Held,
 }
+
+/// The most octets in one piece of a stream without messages, [`Framing::Raw`]: what a [`Buffer`] holds beside the room that
+/// everything received has.
+///
+/// ```
+/// use ginnel_core::{ANSWER, Buffer, HEADROOM, PIECE};
+///
+/// assert_eq!(HEADROOM + PIECE + ANSWER, size_of::<Buffer>());
+/// ```
+pub const PIECE: usize = size_of::<Buffer>() - HEADROOM - ANSWER;
 
 /// Where the next message of a stream lies: what [`Framing::next`] says.
 ///
@@ -57,7 +74,8 @@ pub enum Frame {
 impl Framing {
     /// Looks at the front of the stream.
     ///
-    /// The same front gives the same answer however it came in; more octets behind a whole message change nothing.
+    /// The same front gives the same answer however it came in; more octets behind a whole message change nothing. What is
+    /// [`Raw`](Self::Raw) has no messages: there the answer is whatever has come, up to [`PIECE`].
     ///
     /// ```
     /// # use ginnel_core::{Frame, Framing};
@@ -87,6 +105,9 @@ impl Framing {
         let header: usize = match self {
             Self::Rfc4571 => 2,
             Self::Stun => 4,
+            Self::Raw => 1,
+            // No octet is wanted.
+            Self::Held => 0,
         };
         match self.first(stream) {
             Frame::Whole { total, .. } => total.saturating_sub(stream.len()),
@@ -103,6 +124,11 @@ impl Framing {
                 let len = usize::from(u16::from_be_bytes(*length));
                 (2, len, 2 + len)
             }
+            Self::Raw => match stream.len().min(PIECE) {
+                0 => return Frame::NeedMore,
+                len => (0, len, len),
+            },
+            Self::Held => return Frame::NeedMore,
             Self::Stun => {
                 let Some(&[kind, _, high, low]) = stream.first_chunk() else { return Frame::NeedMore };
                 let length = usize::from(u16::from_be_bytes([high, low]));
@@ -117,7 +143,7 @@ impl Framing {
         Frame::Whole { skip, len, total }
     }
 
-    /// Makes a message fit for the stream: pads it, or puts its length in front.
+    /// Makes a message fit for the stream: pads it, or puts its length in front, or neither.
     ///
     /// # Errors
     ///
@@ -135,6 +161,7 @@ impl Framing {
         match self {
             Self::Rfc4571 => packet.prepend(u16::try_from(packet.len()).map_err(|_| NoRoom)?.to_be_bytes()),
             Self::Stun => packet.append(&[0; 3][..packet.len().next_multiple_of(4) - packet.len()]),
+            Self::Raw | Self::Held => Ok(()),
         }
     }
 
@@ -152,6 +179,8 @@ impl Framing {
             Self::Rfc4571 => 2 + 0xffff,
             // A STUN message whose length is the last multiple of four.
             Self::Stun => 20 + 0xfffc,
+            Self::Raw => PIECE,
+            Self::Held => 0,
         }
     }
 }

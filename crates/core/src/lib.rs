@@ -24,7 +24,7 @@ pub use drive::{Io, receive, settle};
 #[cfg(feature = "std")]
 pub use epoch::Epoch;
 pub use frame_reader::{FrameReader, StreamError, StreamErrorReason};
-pub use framing::{Frame, Framing};
+pub use framing::{Frame, Framing, PIECE};
 pub use host::{Alpn, HostName, HostNameError};
 pub use icmp::{IcmpError, IcmpVersion};
 pub use machine::Machine;

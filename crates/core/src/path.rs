@@ -142,8 +142,7 @@ pub enum Ecn {
 
 /// Where the packet at hand is to go.
 ///
-/// Grows by fields (DSCP, do-not-fragment), so it is made by [`Transmit::to`]. It holds no bytes: they are in the packet
-/// that the machine was lent.
+/// Grows by fields, so it is made by [`Transmit::to`]. It holds no bytes: they are in the packet that the machine was lent.
 ///
 /// ```
 /// use ginnel_core::{Ecn, Path, Transmit};
@@ -162,18 +161,26 @@ pub struct Transmit {
     pub path: Path,
     /// The mark to send it with.
     pub ecn: Ecn,
+    /// Whether the network must drop it, and tell by ICMP, rather than cut it up (RFC 791: the DF bit; IPv6 never cuts on the
+    /// way). If not, a driver may still set the bit on what fits its own link, and cuts what does not where it can. Without a
+    /// meaning on streams.
+    pub dont_fragment: bool,
+    /// The differentiated services code point, 0 to 63, where the driver and its system can set it for one datagram (RFC 2474
+    /// section 3). 0 is best effort. Without a meaning on streams.
+    pub dscp: u8,
 }
 
 impl Transmit {
-    /// An unmarked transmit on `path`.
+    /// An unmarked transmit on `path`, of best effort, that may be fragmented.
     ///
     /// ```
     /// # use ginnel_core::{Ecn, Path, Transmit};
     /// # let path = Path::udp("10.0.0.1:5000".parse()?, "192.0.2.1:3478".parse()?);
-    /// assert_eq!(Transmit::to(path).ecn, Ecn::NotEct);
+    /// let transmit = Transmit::to(path);
+    /// assert_eq!((transmit.ecn, transmit.dont_fragment, transmit.dscp), (Ecn::NotEct, false, 0));
     /// # Ok::<(), core::net::AddrParseError>(())
     /// ```
     pub const fn to(path: Path) -> Self {
-        Self { path, ecn: Ecn::NotEct }
+        Self { path, ecn: Ecn::NotEct, dont_fragment: false, dscp: 0 }
     }
 }

@@ -8,6 +8,7 @@ use core::{
     error::Error,
     fmt,
     net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
 };
 
 use crate::{Alpn, Framing, HostName, IcmpError, Path, Transport};
@@ -133,7 +134,7 @@ pub enum Request {
         local: Option<SocketAddr>,
         /// To whom.
         remote: SocketAddr,
-        /// How it is cut into messages. Without a meaning for `Dtls`.
+        /// How it is cut into messages; [`Framing::Held`] if that is to be said later. Without a meaning for `Dtls`.
         framing: Framing,
         /// Whose certificate it must be, with `Tls` and `Dtls`: the name that the user gave, not one that a server
         /// redirected to or DNS has made of it. `None` if the user gave an address: then the certificate must be for
@@ -156,7 +157,8 @@ pub enum Request {
         ip: IpAddr,
         /// With such a port.
         port: Port,
-        /// How each stream is cut into messages.
+        /// How each stream is cut into messages; [`Framing::Held`] if that is to be said of each, as a TCP relay does until a
+        /// client has come for the stream (RFC 6062 section 5.3). Without a meaning for `Dtls`.
         framing: Framing,
     },
     /// Give back a socket, a listener, or one stream. Not answered.
@@ -170,6 +172,37 @@ pub enum Request {
         local: SocketAddr,
         /// The far end of one stream, or with `None` the socket or listener.
         remote: Option<SocketAddr>,
+    },
+    /// Cut an open stream otherwise from now on. Not answered; without effect on a stream that has ended or is spliced.
+    ///
+    /// "From now on" is behind the message that the machine was given last: octets that have come behind it obey the new rule,
+    /// even if they were read together with it, since a driver takes requests after each message. So a client whose request is
+    /// answered on the very stream that becomes its data connection (RFC 6062 section 4.5) misses nothing, and a stream that
+    /// was [held](Framing::Held) begins to be read.
+    Frame {
+        /// Of the stream.
+        path: Path,
+        /// How it is cut into messages.
+        framing: Framing,
+    },
+    /// Join two open streams: what comes on one is sent on the other, octet for octet, and the machine sees none of it. Not
+    /// answered. What is behind the last message that it was given goes along; what it has sent before on either leaves first.
+    ///
+    /// The driver bounds what is between them: while one takes nothing, the other is not read. Where one side ends its half,
+    /// so does the other's far end see it, behind the last octet, and the other direction goes on. When both have ended, or one
+    /// is broken, or nothing has moved for the driver's limit, both are gone: then [`Notice::Spliced`] tells how much was passed
+    /// and [`Notice::Lost`] follows for each. If one is not open (its end may not have been told yet), the other is closed and
+    /// told of in the same way.
+    ///
+    /// A [release](Request::Release) of either closes both, behind what was on its way, and the other is told of by
+    /// [`Notice::Lost`]; nothing can be sent on them.
+    Splice {
+        /// One stream.
+        one: Path,
+        /// The other.
+        other: Path,
+        /// At most so many octets in each second in each direction, where there is a limit.
+        rate: Option<NonZeroU32>,
     },
 }
 
@@ -204,7 +237,7 @@ impl Request {
             Self::Bind { ticket, .. } | Self::Connect { ticket, .. } | Self::Listen { ticket, .. } => {
                 Some(*ticket)
             }
-            Self::Release { .. } => None,
+            Self::Release { .. } | Self::Frame { .. } | Self::Splice { .. } => None,
         }
     }
 
@@ -224,7 +257,7 @@ impl Request {
                     None => return None,
                 }
             }
-            Self::Release { .. } => {}
+            Self::Release { .. } | Self::Frame { .. } | Self::Splice { .. } => {}
         }
         Some(self)
     }
@@ -325,6 +358,18 @@ pub enum Notice {
         local: SocketAddr,
         /// The far end of one stream, or with `None` the socket or listener.
         remote: Option<SocketAddr>,
+    },
+    /// Two streams that were joined by [`Request::Splice`] have ended, and so much has gone through them. [`Notice::Lost`] of each
+    /// follows, unless it was released.
+    Spliced {
+        /// As in the request.
+        one: Path,
+        /// As in the request.
+        other: Path,
+        /// Octets that came on `one` and were handed to `other`.
+        forth: u64,
+        /// Octets that came on `other` and were handed to `one`.
+        back: u64,
     },
     /// ICMP says that a datagram which was sent on this path did not arrive. The socket is as it was.
     ///

@@ -1,6 +1,6 @@
 //! `Packet` against a model: a `Vec<u8>`, and two numbers for the room around it.
 
-use ginnel_core::{ANSWER, Frame, Framing, HEADROOM, NoRoom, Packet};
+use ginnel_core::{ANSWER, Frame, Framing, HEADROOM, NoRoom, PIECE, Packet};
 use proptest::{collection::vec, prelude::*};
 
 #[derive(Clone, Debug)]
@@ -202,7 +202,7 @@ proptest! {
 /// A message that its framing can carry.
 fn message(framing: Framing, channel: bool, mut body: Vec<u8>) -> Vec<u8> {
     match (framing, channel) {
-        (Framing::Rfc4571, _) => body,
+        (Framing::Rfc4571 | Framing::Raw | Framing::Held, _) => body,
         (Framing::Stun, true) => {
             let mut all = vec![0x40, 0x01, 0, body.len() as u8];
             all.append(&mut body);
@@ -301,6 +301,26 @@ fn a_message_too_long_for_its_length_field_is_not_wrapped() {
     packet.truncate(65_535);
     assert_eq!(Framing::Rfc4571.wrap(&mut packet), Ok(()));
     assert_eq!(packet.bytes()[..2], [0xff, 0xff]);
+}
+
+#[test]
+fn octets_without_messages_come_in_pieces_that_a_buffer_holds() {
+    let stream = [7; PIECE + 1];
+    assert_eq!(Framing::Raw.next(&[]), Frame::NeedMore);
+    assert_eq!(Framing::Raw.next(&stream[..1]), Frame::Whole { skip: 0, len: 1, total: 1 });
+    assert_eq!(Framing::Raw.next(&stream), Frame::Whole { skip: 0, len: PIECE, total: PIECE });
+    assert_eq!((Framing::Raw.missing(&[]), Framing::Raw.missing(&[7])), (1, 0));
+    assert_eq!(wrapped(Framing::Raw, &[1, 2, 3]), [1, 2, 3], "nothing is added");
+}
+
+#[test]
+fn a_held_stream_has_no_messages_and_wants_no_octet() {
+    let stream = [0x40, 0x01, 0, 0];
+    for have in 0..=stream.len() {
+        assert_eq!(Framing::Held.next(&stream[..have]), Frame::NeedMore);
+        assert_eq!(Framing::Held.missing(&stream[..have]), 0);
+    }
+    assert_eq!(wrapped(Framing::Held, &[1, 2, 3]), [1, 2, 3]);
 }
 
 /// SECURITY.md, case 40: the longest frame and the slowest writer.

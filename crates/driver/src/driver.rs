@@ -189,6 +189,13 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.wire.streams()
     }
 
+    /// How many octets can be sent on this stream now; `None` if it is not open. What is more would be dropped, as a whole message,
+    /// or end the stream where it has none ([`Framing::Raw`]).
+    #[must_use]
+    pub fn room(&self, path: Path) -> Option<usize> {
+        self.wire.room(path)
+    }
+
     #[cfg(feature = "testing")]
     pub(crate) fn traces(&self) -> [usize; 5] {
         self.wire.traces()
@@ -341,8 +348,9 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         *budget = budget.saturating_sub(1);
         let Some(mut reading) = self.wire.read(number, &mut self.octets) else { return false };
         let path = reading.path;
-        while self.wire.is_open(number, path) {
-            match reading.intake.next(reading.framing) {
+        // A message may change how the next one is cut.
+        while let Some(framing) = self.wire.framing(number, path) {
+            match reading.intake.next(framing) {
                 Piece::Part => break,
                 Piece::Bad => {
                     self.wire.malformed(number, path);

@@ -129,7 +129,7 @@ impl Net {
                 self.hosts[host.0].release(node, local);
                 None
             }
-            Request::Release { .. } => None,
+            Request::Release { .. } | Request::Frame { .. } | Request::Splice { .. } => None,
         }
     }
 

@@ -55,7 +55,7 @@ impl Socket {
                 Event::Lost(local)
             }
             // They play over datagrams, and find out by silence.
-            Notice::Accepted { .. } | Notice::Unreachable { .. } => return,
+            Notice::Accepted { .. } | Notice::Spliced { .. } | Notice::Unreachable { .. } => return,
         };
         self.events.push_back(event);
     }

@@ -48,7 +48,7 @@ impl Intake {
         self.start == self.end
     }
 
-    fn octets(&self) -> &[u8] {
+    pub(crate) fn octets(&self) -> &[u8] {
         &self.buf[self.start..self.end]
     }
 

@@ -281,6 +281,15 @@ impl<R: Runtime, E> Io<E> for Side<'_, R, E> {
                 self.wire.release(transport, local, remote);
                 None
             }
+            Request::Frame { path, framing } => {
+                self.wire.reframe(path, framing);
+                None
+            }
+            Request::Splice { one, other, .. } => {
+                self.wire.release_stream(one);
+                self.wire.release_stream(other);
+                None
+            }
         }
     }
     fn event(&mut self, event: E) {

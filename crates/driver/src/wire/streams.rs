@@ -126,20 +126,42 @@ impl<R: Runtime> Wire<R> {
         }
     }
 
+    /// The stream is cut like that from now on.
+    pub(super) fn reframe(&mut self, path: Path, framing: Framing) {
+        let Some(number) = self.by_path.get(&path).copied() else { return };
+        let Some(stream) = self.stream(number) else { return };
+        stream.framing = framing;
+        // What was read and left alone may be a message now, and what was not read may have come long ago.
+        self.ready.again(number);
+    }
+
+    /// How an open stream is cut; `None` if messages of it are not for the machine any more.
+    pub(crate) fn framing(&mut self, number: usize, path: Path) -> Option<Framing> {
+        let open = self.by_path.get(&path) == Some(&number);
+        self.stream(number).filter(|_| open).map(|stream| stream.framing)
+    }
+
     /// Reads what has come on an open stream, into the buffer that streams share or its own; `None` if there is nothing, or it
     /// has ended. The intake is to be given back.
     pub(crate) fn read(&mut self, number: usize, shared: &mut Intake) -> Option<Reading> {
         let now = self.now;
         let stream = self.stream(number)?;
+        if stream.framing == Framing::Held {
+            return None;
+        }
         let own = !stream.intake.is_empty();
+        if own && stream.framing.missing(stream.intake.octets()) == 0 {
+            // It was held, or cut otherwise, when this came.
+            let intake = std::mem::take(&mut stream.intake);
+            return Some(Reading { path: stream.path, own, intake });
+        }
         let mut intake = std::mem::take(if own { &mut stream.intake } else { shared });
         if !own {
             intake.clear();
         }
         let framing = stream.framing;
         let read = stream.read(intake.space(framing));
-        let (path, again) =
-            (stream.path, Reading { path: stream.path, framing, own, intake: Intake::default() });
+        let (path, again) = (stream.path, Reading { path: stream.path, own, intake: Intake::default() });
         match read {
             Ok(count @ 1..) => {
                 stream.active = now;
@@ -178,11 +200,6 @@ impl<R: Runtime> Wire<R> {
         }
     }
 
-    /// Whether messages of this stream are still for the machine.
-    pub(crate) fn is_open(&self, number: usize, path: Path) -> bool {
-        self.by_path.get(&path) == Some(&number)
-    }
-
     /// What came on the stream is no message.
     pub(crate) fn malformed(&mut self, number: usize, path: Path) {
         self.stats.streams_malformed += 1;
@@ -198,14 +215,28 @@ impl<R: Runtime> Wire<R> {
         };
         let limits = self.config.limits;
         let Some(stream) = self.stream(number) else { return };
-        if stream.framing.wrap(packet).is_err() || !stream.push(packet.bytes(), &limits) {
+        let framing = stream.framing;
+        if framing.wrap(packet).is_err() || !stream.push(packet.bytes(), &limits) {
             self.stats.messages_dropped += 1;
+            if matches!(framing, Framing::Raw | Framing::Held) {
+                // Octets that go missing would be worse than an end.
+                self.lose(number, path);
+            }
             return;
         }
         if !std::mem::replace(&mut stream.dirty, true) {
             self.dirty.push(number);
         }
         self.stats.messages_sent += 1;
+    }
+
+    /// How many octets can be sent on an open stream before more would find no room.
+    pub(crate) fn room(&self, path: Path) -> Option<usize> {
+        let number = *self.by_path.get(&path)?;
+        match self.slots.get(number)? {
+            Some(Slot::Stream(stream)) => Some(self.config.limits.unsent.saturating_sub(stream.unsent.len())),
+            _ => None,
+        }
     }
 
     pub(super) fn flush_streams(&mut self) {
@@ -269,7 +300,6 @@ impl<R: Runtime> Wire<R> {
 #[derive(Debug)]
 pub(crate) struct Reading {
     pub(crate) path: Path,
-    pub(crate) framing: Framing,
     /// Whether it is the stream's own intake.
     own: bool,
     pub(crate) intake: Intake,

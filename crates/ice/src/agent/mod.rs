@@ -324,7 +324,7 @@ impl Agent {
                 self.gather.client.handle_notice(now, notice);
                 self.drain_client(now);
             }
-            Notice::Accepted { .. } => {}
+            Notice::Accepted { .. } | Notice::Spliced { .. } => {}
         }
         self.refresh(now);
     }

@@ -204,7 +204,10 @@ impl<'a> Scenario<'a> {
             match request {
                 Request::Bind { ticket, ip, .. } => self.asked.push((ticket, ip)),
                 Request::Release { local, .. } => assert!(self.open.remove(&local.ip())),
-                Request::Connect { .. } | Request::Listen { .. } => panic!("mDNS has no streams"),
+                Request::Connect { .. }
+                | Request::Listen { .. }
+                | Request::Frame { .. }
+                | Request::Splice { .. } => panic!("mDNS has no streams"),
             }
         }
         let mut buf = [0; 2048];

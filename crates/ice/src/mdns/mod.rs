@@ -252,7 +252,10 @@ impl Querier {
                 self.lost(now);
             }
             // A group that nobody hears is no error: what is not answered times out.
-            Notice::Lost { .. } | Notice::Accepted { .. } | Notice::Unreachable { .. } => {}
+            Notice::Lost { .. }
+            | Notice::Accepted { .. }
+            | Notice::Spliced { .. }
+            | Notice::Unreachable { .. } => {}
         }
         self.finish();
     }

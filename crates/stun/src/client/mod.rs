@@ -312,7 +312,7 @@ impl Client {
                 }
             }
             Notice::Unreachable { path, error } => self.on_icmp(path, error),
-            Notice::Opened { .. } | Notice::Accepted { .. } => {}
+            Notice::Opened { .. } | Notice::Accepted { .. } | Notice::Spliced { .. } => {}
         }
     }
     /// RFC 8489 section 6.2.1: a hard error fails what was sent on this path and is not answered. It may be forged, so it
