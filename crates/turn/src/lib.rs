@@ -5,6 +5,7 @@
 extern crate alloc;
 
 mod channel_data;
+pub mod client;
 pub mod server;
 
 pub use channel_data::{ChannelData, ChannelDataError, ChannelNumber};
