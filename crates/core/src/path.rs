@@ -161,9 +161,9 @@ pub struct Transmit {
     pub path: Path,
     /// The mark to send it with.
     pub ecn: Ecn,
-    /// Whether the network must drop it, and tell by ICMP, rather than cut it up (RFC 791: the DF bit; IPv6 never cuts on the
-    /// way). If not, a driver may still set the bit on what fits its own link, and cuts what does not where it can. Without a
-    /// meaning on streams.
+    /// Whether it goes unfragmented or not at all: the network drops what is too large for it, and tells by ICMP (RFC 791: the
+    /// DF bit; IPv6 cuts nothing on the way). True unless it is changed: who sends packets of its own wants them whole. A relay
+    /// sets it as RFC 8656 section 14 has it. Without a meaning on streams.
     pub dont_fragment: bool,
     /// The differentiated services code point, 0 to 63, where the driver and its system can set it for one datagram (RFC 2474
     /// section 3). 0 is best effort. Without a meaning on streams.
@@ -171,16 +171,16 @@ pub struct Transmit {
 }
 
 impl Transmit {
-    /// An unmarked transmit on `path`, of best effort, that may be fragmented.
+    /// An unmarked transmit on `path`, of best effort, that is not to be fragmented.
     ///
     /// ```
     /// # use ginnel_core::{Ecn, Path, Transmit};
     /// # let path = Path::udp("10.0.0.1:5000".parse()?, "192.0.2.1:3478".parse()?);
     /// let transmit = Transmit::to(path);
-    /// assert_eq!((transmit.ecn, transmit.dont_fragment, transmit.dscp), (Ecn::NotEct, false, 0));
+    /// assert_eq!((transmit.ecn, transmit.dont_fragment, transmit.dscp), (Ecn::NotEct, true, 0));
     /// # Ok::<(), core::net::AddrParseError>(())
     /// ```
     pub const fn to(path: Path) -> Self {
-        Self { path, ecn: Ecn::NotEct, dont_fragment: false, dscp: 0 }
+        Self { path, ecn: Ecn::NotEct, dont_fragment: true, dscp: 0 }
     }
 }
