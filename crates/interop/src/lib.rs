@@ -9,6 +9,7 @@ mod drive;
 mod internet;
 mod namespace;
 mod program;
+mod turnutils;
 
 pub use asker::{Asker, Attributes, Question, Said};
 pub use browser::{Browser, Scenario, Screenshot};
@@ -18,6 +19,7 @@ pub use drive::{Heard, drive};
 pub use internet::{Gateway, Internet, Site};
 pub use namespace::Namespace;
 pub use program::{Demo, Program};
+pub use turnutils::{Credential, EchoPeer, Family, Mode, Verdict};
 
 /// Whether a peer that cannot be had is a failure: CI installs everything.
 pub fn in_ci() -> bool {
