@@ -2,6 +2,7 @@
 
 mod config;
 mod event;
+pub mod policy;
 #[allow(dead_code, reason = "the data path counts")]
 mod stats;
 
