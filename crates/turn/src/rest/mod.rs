@@ -259,3 +259,6 @@ impl Keys {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,3 +216,6 @@ impl Bandwidth {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,3 +182,6 @@ impl Slots {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

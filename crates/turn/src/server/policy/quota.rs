@@ -211,3 +211,6 @@ impl Counts {
         entry
     }
 }
+
+#[cfg(test)]
+mod tests;

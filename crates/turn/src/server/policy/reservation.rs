@@ -73,8 +73,9 @@ impl<T> Reservations<T> {
             && now >= end
         {
             self.ends.pop_front();
-            if let Some((_, what)) = self.held.remove(&token) {
-                return Some(what);
+            // The token may have been used, and even be drawn again: then this is not its end.
+            if self.held.get(&token).is_some_and(|(its, _)| *its == end) {
+                return self.held.remove(&token).map(|(_, what)| what);
             }
         }
         None
@@ -95,3 +96,6 @@ impl<T> Reservations<T> {
         self.held.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -213,3 +213,6 @@ impl fmt::Debug for Tokens {
         write!(f, "Tokens({:?})", self.shard)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -166,3 +166,6 @@ impl PeerFilter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
