@@ -33,11 +33,15 @@ pub struct Firewall {
     filtering: Filtering,
     refresh: Refresh,
     permits: Permits,
+    /// Of streams.
+    stream_permits: Permits,
     blocks_udp: bool,
 }
 
-/// What stateful firewalls commonly give a flow that was answered.
+/// What stateful firewalls commonly give a flow of UDP that was answered.
 const EXPIRY: Duration = Duration::from_secs(120);
+/// RFC 5382 section 5, REQ-5: what an established stream is given at least.
+const STREAM_EXPIRY: Duration = Duration::from_secs(7_440);
 /// More than one host opens in a test; few enough to keep.
 const MAX_FLOWS: usize = 65_536;
 
@@ -54,10 +58,11 @@ impl Firewall {
             filtering: Filtering::AddressAndPortDependent,
             refresh: Refresh::OutboundAndInbound,
             permits: Permits::new(EXPIRY, MAX_FLOWS),
+            stream_permits: Permits::new(STREAM_EXPIRY, MAX_FLOWS),
             blocks_udp: false,
         }
     }
-    /// One that lets no UDP pass, in either direction. All datagrams of the simulation are UDP.
+    /// One that lets no UDP pass, in either direction. Streams that are opened from inside pass as through any other.
     #[must_use]
     pub fn blocking_udp() -> Self {
         Self { blocks_udp: true, ..Self::new() }
@@ -67,7 +72,7 @@ impl Firewall {
     pub fn with_filtering(self, filtering: Filtering) -> Self {
         Self { filtering, ..self }
     }
-    /// How long the door stays open that nothing refreshes, and what does.
+    /// How long the door stays open to UDP that nothing refreshes, and what does. To a stream it does for 7,440 s.
     #[must_use]
     pub fn with_expiry(mut self, expiry: Duration, refresh: Refresh) -> Self {
         (self.permits.expiry, self.refresh) = (expiry, refresh);
@@ -76,27 +81,38 @@ impl Firewall {
     /// At most this many flows at once: 65,536 otherwise. What would need one more is dropped.
     #[must_use]
     pub fn with_max_flows(mut self, max: usize) -> Self {
-        self.permits.max = max;
+        (self.permits.max, self.stream_permits.max) = (max, max);
         self
+    }
+}
+impl Firewall {
+    /// What is remembered of the datagram's protocol; `None` if that does not pass.
+    fn permits(&mut self, datagram: &Datagram) -> Option<&mut Permits> {
+        match (datagram.is_segment(), self.blocks_udp) {
+            (true, _) => Some(&mut self.stream_permits),
+            (false, false) => Some(&mut self.permits),
+            (false, true) => None,
+        }
     }
 }
 impl Middlebox for Firewall {
     fn outbound(&mut self, now: Instant, datagram: &mut Datagram) -> Verdict {
         let part = self.filtering.part(datagram.destination);
-        if self.blocks_udp || !self.permits.grant(now, datagram.source, part) {
-            return Verdict::Drop;
-        }
-        Verdict::Pass
+        let granted = self.permits(datagram).is_some_and(|permits| permits.grant(now, datagram.source, part));
+        if granted { Verdict::Pass } else { Verdict::Drop }
     }
     fn inbound(&mut self, now: Instant, datagram: &mut Datagram) -> Verdict {
         let (inside, part) = (datagram.destination, self.filtering.part(datagram.source));
-        if self.blocks_udp || !self.permits.allow(now, inside, part) {
-            return Verdict::Drop;
+        let refreshes = self.refresh == Refresh::OutboundAndInbound;
+        match self.permits(datagram) {
+            Some(permits) if permits.allow(now, inside, part) => {
+                if refreshes {
+                    permits.grant(now, inside, part);
+                }
+                Verdict::Pass
+            }
+            _ => Verdict::Drop,
         }
-        if self.refresh == Refresh::OutboundAndInbound {
-            self.permits.grant(now, inside, part);
-        }
-        Verdict::Pass
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{NetworkId, dice::Dice};
 const DYNAMIC_PORTS: core::ops::RangeInclusive<u16> = 49_152..=65_535;
 
 /// Where a socket on every address of this family and port is bound.
-fn everywhere(local: SocketAddr) -> SocketAddr {
+pub(crate) fn everywhere(local: SocketAddr) -> SocketAddr {
     let ip = match local.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -44,25 +44,33 @@ impl Host {
         if ip.is_multicast() {
             return self.join(node, ip, port);
         }
-        let here = if ip.is_unspecified() { self.has_family(ip) } else { self.network_of(ip).is_some() };
-        if !here {
+        if !self.has(ip) {
             return Err(Refused::NotPermitted);
         }
-        let local = SocketAddr::new(ip, self.choose_port(ip, port)?);
-        self.sockets.insert(local, node);
-        Ok(local)
-    }
-
-    fn choose_port(&mut self, ip: IpAddr, port: Port) -> Result<u16, Refused> {
+        let sockets = core::mem::take(&mut self.sockets);
         // On every address, a port is taken by a socket on any; on one, by a socket on it or on every one.
         let free = |port: u16| {
             let wish = SocketAddr::new(ip, port);
             let same = |other: &SocketAddr| other.port() == port && other.is_ipv4() == ip.is_ipv4();
             match ip.is_unspecified() {
-                true => !self.sockets.keys().any(same),
-                false => !self.sockets.contains_key(&wish) && !self.sockets.contains_key(&everywhere(wish)),
+                true => !sockets.keys().any(same),
+                false => !sockets.contains_key(&wish) && !sockets.contains_key(&everywhere(wish)),
             }
         };
+        let chosen = self.free_port(port, free);
+        self.sockets = sockets;
+        let local = SocketAddr::new(ip, chosen?);
+        self.sockets.insert(local, node);
+        Ok(local)
+    }
+
+    /// Whether the host has this address, or one of its family where it means every one.
+    pub(crate) fn has(&self, ip: IpAddr) -> bool {
+        if ip.is_unspecified() { self.has_family(ip) } else { self.network_of(ip).is_some() }
+    }
+
+    /// A port as it is wished for, of those that are free.
+    pub(crate) fn free_port(&mut self, port: Port, free: impl Fn(u16) -> bool) -> Result<u16, Refused> {
         let (first, step) = match port {
             Port::Exact(0) => return Err(Refused::NotPermitted),
             Port::Exact(port) => return if free(port) { Ok(port) } else { Err(Refused::InUse) },

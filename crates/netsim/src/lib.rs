@@ -19,6 +19,7 @@ mod node;
 mod pipe;
 mod place;
 mod sim;
+mod tcp;
 pub mod toy;
 
 pub use firewall::{Firewall, PerFamily};

@@ -21,7 +21,7 @@ pub enum Fate {
     Lost,
     /// The link was cut.
     Cut,
-    /// The queue of the link was full.
+    /// The queue of the link was full, or that of a stream whose other end does not read.
     QueueFull,
     /// It was larger than the link's MTU.
     TooBig,
@@ -31,7 +31,7 @@ pub enum Fate {
     NoRoute,
     /// The machine sent from an address, or by a transport, that it has not opened.
     NotOpen,
-    /// The host is there, and nobody listens at that port.
+    /// The host is there, and nobody listens at that port, or knows that stream.
     NoSocket,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Entry {
     }
 }
 
-/// How many datagrams met which fate, over the whole simulation.
+/// How many datagrams, and segments of streams, met which fate, over the whole simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -164,6 +164,9 @@ impl Log {
                 core::net::IpAddr::V6(ip) => self.digest_octets(&ip.octets()),
             }
             self.digest_octets(&end.port().to_le_bytes());
+        }
+        if let Some(segment) = &datagram.segment {
+            self.digest_octets(&segment.octets());
         }
         self.digest_octets(&(datagram.bytes.len() as u64).to_le_bytes());
         self.digest_octets(&datagram.bytes);

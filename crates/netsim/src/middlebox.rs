@@ -10,7 +10,9 @@ use core::{fmt, net::IpAddr, net::SocketAddr};
 
 use ginnel_core::{Ecn, Instant};
 
-/// A UDP datagram on its way, as a middlebox sees it.
+use crate::tcp::{HEADER, Segment};
+
+/// A UDP datagram on its way, or a segment of a stream, as a middlebox sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Datagram {
@@ -22,18 +24,29 @@ pub struct Datagram {
     pub ecn: Ecn,
     /// The payload.
     pub bytes: Vec<u8>,
+    /// What makes it a segment.
+    pub(crate) segment: Option<Segment>,
 }
 
 impl Datagram {
     pub(crate) const fn new(source: SocketAddr, destination: SocketAddr, ecn: Ecn, bytes: Vec<u8>) -> Self {
-        Self { source, destination, ecn, bytes }
+        Self { source, destination, ecn, bytes, segment: None }
     }
-    /// The length of the whole IP packet: 28 octets of headers over IPv4, 48 over IPv6.
+    /// Whether it is a segment of a stream, and no datagram of UDP: ports of the one are none of the other.
+    #[must_use]
+    pub fn is_segment(&self) -> bool {
+        self.segment.is_some()
+    }
+    /// The length of the whole IP packet: 28 octets of headers for UDP over IPv4 and 48 over IPv6, and 12 more for TCP.
     #[must_use]
     pub fn ip_len(&self) -> usize {
-        self.bytes.len() + if self.destination.is_ipv4() { 28 } else { 48 }
+        let transport = if self.is_segment() { HEADER } else { UDP_HEADER };
+        self.bytes.len() + transport + if self.destination.is_ipv4() { 20 } else { 40 }
     }
 }
+
+/// The header of UDP.
+const UDP_HEADER: usize = 8;
 
 /// What a middlebox does with a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,13 +3,14 @@
 use alloc::{boxed::Box, collections::BTreeMap, format, vec::Vec};
 use core::net::{IpAddr, SocketAddr};
 
-use ginnel_core::{Instant, Notice, Packet, Refused, Request, Seed, Transmit, Transport};
+use ginnel_core::{Instant, Notice, Packet, Request, Seed, Transmit, Transport};
 
 use crate::{
     Datagram, Fate, HostId, Link, Middlebox, NetworkId, Place, Verdict,
     host::Host,
     log::Log,
     pipe::{Passage, Pipe},
+    tcp::{Errand, Key, Streams},
 };
 
 /// More middleboxes than any sensible tree has on one way; a loop of hairpins ends here.
@@ -24,7 +25,8 @@ pub(crate) struct Net {
     pub(crate) pipes: BTreeMap<(NetworkId, Place, Place), Pipe>,
     pub(crate) log: Log,
     /// In the order of arrival; what arrives together, in the order of departure.
-    flights: BTreeMap<(Instant, u64), Flight>,
+    flights: BTreeMap<(Instant, u64), Happening>,
+    pub(crate) streams: Streams,
     departed: u64,
 }
 
@@ -44,12 +46,22 @@ struct Flight {
     hops: u8,
 }
 
-/// A datagram that has come to a socket.
+/// What happens at an instant.
 #[derive(Debug)]
-pub(crate) struct Delivery {
-    pub(crate) node: usize,
-    pub(crate) local: SocketAddr,
-    pub(crate) datagram: Datagram,
+enum Happening {
+    Arrival(Flight),
+    Stream(Errand),
+}
+
+/// What a node is to be shown.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// A datagram that has come to a socket.
+    Datagram { node: usize, local: SocketAddr, datagram: Datagram },
+    /// A stream that may have a message.
+    Stream(Key),
+    /// News.
+    Notice(usize, Notice),
 }
 
 impl Net {
@@ -63,6 +75,7 @@ impl Net {
             pipes: BTreeMap::new(),
             log: Log::new(),
             flights: BTreeMap::new(),
+            streams: Streams::default(),
             departed: 0,
         }
     }
@@ -77,8 +90,11 @@ impl Net {
     // ---- what nodes do
 
     /// Sends for a node: from a socket of its own, or from all interfaces where that socket is a group's.
-    pub(crate) fn send(&mut self, host: HostId, node: usize, transmit: Transmit, packet: &Packet<'_>) {
+    pub(crate) fn send(&mut self, host: HostId, node: usize, transmit: Transmit, packet: &mut Packet<'_>) {
         let Transmit { path, ecn, .. } = transmit;
+        if path.transport.is_stream() {
+            return self.send_message(host, node, path, packet);
+        }
         let datagram = Datagram::new(path.local, path.remote, ecn, packet.bytes().to_vec());
         if path.transport != Transport::Udp || !self.hosts[host.0].has_open(node, path.local) {
             return self.log.note(self.now, &datagram, Fate::NotOpen);
@@ -103,7 +119,7 @@ impl Net {
         }
     }
 
-    fn depart(&mut self, host: HostId, datagram: Datagram) {
+    pub(crate) fn depart(&mut self, host: HostId, datagram: Datagram) {
         self.log.note(self.now, &datagram, Fate::Sent);
         let Some(network) = self.hosts[host.0].network_of(datagram.source.ip()) else {
             return self.log.note(self.now, &datagram, Fate::NoRoute);
@@ -123,13 +139,27 @@ impl Net {
                 let result = self.hosts[host.0].bind(node, ip, port);
                 Some(Notice::Opened { ticket, result })
             }
-            // Streams: a `Connect` would start a flight of its own kind, answered when the far end has accepted.
-            Request::Connect { .. } | Request::Listen { .. } => request.refuse(Refused::Unsupported),
+            Request::Connect { .. } => self.connect(host, node, &request),
+            Request::Listen { ticket, transport, ip, port, framing } => {
+                let result = self.listen(host, node, transport, (ip, port), framing);
+                Some(Notice::Opened { ticket, result })
+            }
             Request::Release { transport: Transport::Udp, local, remote: None } => {
                 self.hosts[host.0].release(node, local);
                 None
             }
-            Request::Release { .. } | Request::Frame { .. } | Request::Splice { .. } => None,
+            Request::Release { transport, local, remote } => {
+                self.release_stream(host, node, transport, local, remote);
+                None
+            }
+            Request::Frame { path, framing } => {
+                self.reframe(host, node, path, framing);
+                None
+            }
+            Request::Splice { one, other, rate } => {
+                self.splice(host, node, (one, other), rate);
+                None
+            }
         }
     }
 
@@ -142,7 +172,11 @@ impl Net {
 
     /// Moves the next datagram one place on; what reaches sockets thereby is returned.
     pub(crate) fn arrive(&mut self) -> Vec<Delivery> {
-        let Some((_, mut flight)) = self.flights.pop_first() else { return Vec::new() };
+        let Some((_, happening)) = self.flights.pop_first() else { return Vec::new() };
+        let mut flight = match happening {
+            Happening::Arrival(flight) => flight,
+            Happening::Stream(errand) => return self.run(errand),
+        };
         let verdict = match flight.to {
             Place::Host(host) => return self.deliver(host, flight.datagram, Fate::Delivered),
             Place::Network(inner) => match &mut self.networks[inner.0].uplink {
@@ -256,12 +290,43 @@ impl Net {
     }
 
     fn schedule(&mut self, at: Instant, flight: Flight) {
+        let number = self.unique();
+        self.flights.insert((at, number), Happening::Arrival(flight));
+    }
+
+    /// A number that was never given out before.
+    pub(crate) fn unique(&mut self) -> u64 {
         self.departed += 1;
-        self.flights.insert((at, self.departed), flight);
+        self.departed
+    }
+
+    pub(crate) fn schedule_errand(&mut self, at: Instant, errand: Errand) -> (Instant, u64) {
+        let key = (at, self.unique());
+        self.flights.insert(key, Happening::Stream(errand));
+        key
+    }
+
+    pub(crate) fn unschedule(&mut self, key: (Instant, u64)) {
+        self.flights.remove(&key);
+    }
+
+    fn run(&mut self, errand: Errand) -> Vec<Delivery> {
+        match errand {
+            Errand::Look(key) => [Delivery::Stream(key)].into(),
+            Errand::Tell(node, notice) => [Delivery::Notice(node, notice)].into(),
+            Errand::Due(key) => {
+                self.stream_due(key);
+                Vec::new()
+            }
+        }
     }
 
     /// Gives a datagram to the sockets of a host that hear it.
     pub(crate) fn deliver(&mut self, host: HostId, datagram: Datagram, fate: Fate) -> Vec<Delivery> {
+        if let Some(segment) = datagram.segment {
+            self.segment_arrived(host, &datagram, segment);
+            return Vec::new();
+        }
         let listeners = self.hosts[host.0].listeners(datagram.destination);
         if listeners.is_empty() {
             self.log.note(self.now, &datagram, Fate::NoSocket);
@@ -269,7 +334,7 @@ impl Net {
         let mut deliveries = Vec::with_capacity(listeners.len());
         for (node, local) in listeners {
             self.log.note(self.now, &datagram, fate);
-            deliveries.push(Delivery { node, local, datagram: datagram.clone() });
+            deliveries.push(Delivery::Datagram { node, local, datagram: datagram.clone() });
         }
         deliveries
     }

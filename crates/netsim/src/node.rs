@@ -101,7 +101,7 @@ impl<M: Machine + 'static> AnyNode for Node<M> {
         if let Some(on_data) = &mut self.on_data
             && let Some(transmit) = on_data(&mut self.machine, now, &data, input)
         {
-            seat.net.send(seat.host, seat.node, transmit, &input.packet);
+            seat.net.send(seat.host, seat.node, transmit, &mut input.packet);
         }
         keep(&mut self.data, Received { at: now, data, path, ecn, bytes });
     }

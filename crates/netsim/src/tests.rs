@@ -5,6 +5,7 @@ mod links;
 mod multicast;
 mod networks;
 mod sockets;
+mod streams;
 mod time;
 
 use core::time::Duration;

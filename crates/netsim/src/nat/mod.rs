@@ -1,4 +1,4 @@
-//! NATs in the words of RFC 4787, for IPv4 and IPv6 alike.
+//! NATs in the words of RFC 4787, for IPv4 and IPv6 alike. TCP is treated in the same way (RFC 5382), in tables of its own.
 //!
 //! ```text
 //!   inside                     the NAT                                   outside
@@ -83,6 +83,8 @@ pub struct Nat {
     generic_alg: bool,
     mappings: Mappings,
     permits: Permits,
+    /// The same of the other protocol, TCP while UDP is looked at: its ports are others.
+    other: (Mappings, Permits),
     seed: Seed,
     rng: Rng,
     /// The port given out last, for [`PortAssignment::Contiguous`].
@@ -91,6 +93,8 @@ pub struct Nat {
 
 /// RFC 4787 section 4.3, REQ-5c: five minutes or more are recommended.
 const EXPIRY: Duration = Duration::from_secs(300);
+/// RFC 5382 section 5, REQ-5: two hours and four minutes at least, for streams that are established; this NAT gives it to all.
+const STREAM_EXPIRY: Duration = Duration::from_secs(7_440);
 /// More than one host opens in a test; few enough to keep.
 const MAX_MAPPINGS: usize = 65_536;
 /// An IP packet longer than this travels in fragments (RFC 894: the MTU of Ethernet).
@@ -121,6 +125,7 @@ impl Nat {
             generic_alg: false,
             mappings: Mappings::new(EXPIRY, MAX_MAPPINGS),
             permits: Permits::new(EXPIRY, MAX_MAPPINGS),
+            other: (Mappings::new(STREAM_EXPIRY, MAX_MAPPINGS), Permits::new(STREAM_EXPIRY, MAX_MAPPINGS)),
             rng: seed.fork("ports").into_rng(),
             seed,
             last_port: None,
@@ -163,7 +168,8 @@ impl Nat {
     pub fn with_pooling(self, pooling: Pooling) -> Self {
         Self { pooling, ..self }
     }
-    /// How long mappings and filters live that nothing refreshes (RFC 4787 section 4.3), and what does.
+    /// How long mappings and filters of UDP live that nothing refreshes (RFC 4787 section 4.3), and what does. Those of streams
+    /// live 7,440 s.
     #[must_use]
     pub fn with_expiry(mut self, expiry: Duration, refresh: Refresh) -> Self {
         (self.mappings.expiry, self.permits.expiry, self.refresh) = (expiry, expiry, refresh);
@@ -189,7 +195,28 @@ impl Nat {
     #[must_use]
     pub fn with_max_mappings(mut self, max: usize) -> Self {
         (self.mappings.max, self.permits.max) = (max, max);
+        (self.other.0.max, self.other.1.max) = (max, max);
         self
+    }
+
+    /// Turns to the tables of the datagram's protocol while `work` is done.
+    fn with_tables<T>(
+        &mut self,
+        datagram: &mut Datagram,
+        work: impl FnOnce(&mut Self, &mut Datagram) -> T,
+    ) -> T {
+        if !datagram.is_segment() {
+            return work(self, datagram);
+        }
+        self.turn_tables();
+        let done = work(self, datagram);
+        self.turn_tables();
+        done
+    }
+
+    fn turn_tables(&mut self) {
+        core::mem::swap(&mut self.mappings, &mut self.other.0);
+        core::mem::swap(&mut self.permits, &mut self.other.1);
     }
 
     fn drops_fragment(&self, datagram: &Datagram) -> bool {
@@ -271,6 +298,18 @@ impl Nat {
 
 impl Middlebox for Nat {
     fn outbound(&mut self, now: Instant, datagram: &mut Datagram) -> Verdict {
+        self.with_tables(datagram, |nat, datagram| nat.let_out(now, datagram))
+    }
+    fn inbound(&mut self, now: Instant, datagram: &mut Datagram) -> Verdict {
+        self.with_tables(datagram, |nat, datagram| nat.let_in(now, datagram))
+    }
+    fn attracts(&self, ip: IpAddr, _: bool) -> bool {
+        self.external.contains(&ip)
+    }
+}
+
+impl Nat {
+    fn let_out(&mut self, now: Instant, datagram: &mut Datagram) -> Verdict {
         let (inside, peer) = (datagram.source, datagram.destination);
         let hairpin = self.attracts(peer.ip(), false);
         if self.drops_fragment(datagram) || hairpin && self.hairpinning == Hairpinning::None {
@@ -293,7 +332,7 @@ impl Middlebox for Nat {
         datagram.destination = neighbour;
         Verdict::Return
     }
-    fn inbound(&mut self, now: Instant, datagram: &mut Datagram) -> Verdict {
+    fn let_in(&mut self, now: Instant, datagram: &mut Datagram) -> Verdict {
         let external = datagram.destination;
         if self.drops_fragment(datagram) {
             return Verdict::Drop;
@@ -302,9 +341,6 @@ impl Middlebox for Nat {
         self.rewrite(datagram, external, inside);
         datagram.destination = inside;
         Verdict::Pass
-    }
-    fn attracts(&self, ip: IpAddr, _: bool) -> bool {
-        self.external.contains(&ip)
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::{marker::PhantomData, net::SocketAddr};
 
 use ginnel_core::{
-    Buffer, HEADROOM, Instant, Machine, Notice, Packet, Path, Port, Receive, Refused, Transmit,
+    Buffer, Ecn, HEADROOM, Instant, Machine, Notice, Packet, Path, Port, Receive, Refused, Transmit,
 };
 
 use super::Slot;
@@ -68,7 +68,7 @@ impl Sim {
         let mut packet = Packet::empty(&mut buf);
         assert!(packet.append(payload).is_ok(), "the payload does not fit a packet");
         let sent = command(&mut self.node_mut(node).machine, now, &mut packet)
-            .map(|transmit| self.net.send(host, node.index, transmit, &packet));
+            .map(|transmit| self.net.send(host, node.index, transmit, &mut packet));
         self.settle(node.index);
         sent
     }
@@ -82,7 +82,7 @@ impl Sim {
     /// Ends a machine as a power cut does: its sockets are gone, and it is never driven again. What it said stays
     /// readable.
     pub fn kill<M>(&mut self, node: NodeId<M>) {
-        self.end(node.index);
+        self.end(node.index, false);
     }
 
     /// Whether the machine is still driven: neither killed nor closed.
@@ -155,20 +155,38 @@ impl Sim {
     // ---- driving
 
     pub(super) fn receive(&mut self, deliveries: Vec<Delivery>) {
-        for Delivery { node, local, datagram } in deliveries {
-            if !self.nodes[node].alive {
-                continue;
+        for delivery in deliveries {
+            match delivery {
+                Delivery::Datagram { node, local, datagram } => {
+                    let len = datagram.bytes.len().min(MAX_DATAGRAM);
+                    let path = Path::udp(local, datagram.source);
+                    self.show(node, path, datagram.ecn, &datagram.bytes[..len]);
+                }
+                // One message at a time: what a node makes of one may change how the next is cut.
+                Delivery::Stream(key) => {
+                    while let Some((node, path, message)) = self.net.next_message(key) {
+                        self.show(node, path, Ecn::NotEct, &message);
+                    }
+                }
+                Delivery::Notice(node, notice) => self.tell(node, notice),
             }
-            let len = datagram.bytes.len().min(MAX_DATAGRAM);
-            let mut buf = alloc::vec![0; HEADROOM + len + TAIL];
-            buf[HEADROOM..HEADROOM + len].copy_from_slice(&datagram.bytes[..len]);
-            let Some(packet) = Packet::received(&mut buf, HEADROOM..HEADROOM + len) else { continue };
-            let mut input = Receive::new(Path::udp(local, datagram.source), packet);
-            input.ecn = datagram.ecn;
-            let (slot, net) = (&mut self.nodes[node], &mut self.net);
-            slot.node.receive(Seat { net, host: slot.host, node }, &mut input);
-            self.settle(node);
         }
+    }
+
+    /// Shows a node what has come, and settles.
+    fn show(&mut self, node: usize, path: Path, ecn: Ecn, bytes: &[u8]) {
+        if !self.nodes[node].alive {
+            return;
+        }
+        let len = bytes.len();
+        let mut buf = alloc::vec![0; HEADROOM + len + TAIL];
+        buf[HEADROOM..HEADROOM + len].copy_from_slice(bytes);
+        let Some(packet) = Packet::received(&mut buf, HEADROOM..HEADROOM + len) else { return };
+        let mut input = Receive::new(path, packet);
+        input.ecn = ecn;
+        let (slot, net) = (&mut self.nodes[node], &mut self.net);
+        slot.node.receive(Seat { net, host: slot.host, node }, &mut input);
+        self.settle(node);
     }
 
     pub(super) fn tell(&mut self, index: usize, notice: Notice) {
@@ -197,15 +215,16 @@ impl Sim {
         }
         self.set_wake(index, wake);
         if closed {
-            self.end(index);
+            self.end(index, true);
         }
     }
 
-    fn end(&mut self, index: usize) {
+    fn end(&mut self, index: usize, politely: bool) {
         self.set_wake(index, None);
         self.nodes[index].alive = false;
         let host = self.nodes[index].host;
         self.net.hosts[host.0].release_all(index);
+        self.net.release_streams(index, politely);
     }
 
     fn set_wake(&mut self, index: usize, wake: Option<ginnel_core::Wake>) {

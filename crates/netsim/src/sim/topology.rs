@@ -54,8 +54,13 @@ impl Sim {
     /// Takes an interface away: its sockets are gone, and their machines are told by [`Notice::Lost`]. What is on its way to
     /// it finds no one.
     pub fn remove_ip(&mut self, host: HostId, ip: impl ToIp) {
-        for (node, local) in self.net.hosts[host.0].remove_interface(ip.to_ip()) {
+        let ip = ip.to_ip();
+        let streams = self.net.lose_streams(host, ip);
+        for (node, local) in self.net.hosts[host.0].remove_interface(ip) {
             self.tell(node, Notice::Lost { transport: Transport::Udp, local, remote: None });
+        }
+        for (node, notice) in streams {
+            self.tell(node, notice);
         }
     }
 

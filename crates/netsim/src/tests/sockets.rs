@@ -214,7 +214,7 @@ fn what_was_not_opened_sends_nothing() {
 }
 
 #[test]
-fn others_sockets_cannot_be_released_and_streams_are_refused() {
+fn others_sockets_cannot_be_released_and_dtls_is_refused() {
     let mut p = pair(1, Link::default(), 0, ms(1));
     let rude = p.sim.add(p.right, Rude::default());
     let local = addr("192.0.2.2:7");
@@ -225,7 +225,7 @@ fn others_sockets_cannot_be_released_and_streams_are_refused() {
     let (ticket, framing) = (Ticket(3), ginnel_core::Framing::Rfc4571);
     let connect = Request::Connect {
         ticket,
-        transport: Transport::Tcp,
+        transport: Transport::Dtls,
         local: None,
         remote: local,
         framing,
