@@ -16,6 +16,7 @@ const NEEDS: &[(&str, &str)] = &[
     ("turnserver", "coturn"),
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/firefox-esr", "firefox-esr"),
+    ("/usr/bin/certutil", "libnss3-tools"),
     ("node", "nodejs"),
     ("npm", "npm"),
 ];

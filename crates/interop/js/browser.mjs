@@ -4,9 +4,11 @@
 //
 // Options: browser (chromium | firefox), url, scenario (contract | page), media (bool), mdns (bool: hide addresses
 // behind .local names), dtls ("1.2" caps the browser), hold (seconds to stay connected), frames (how many video frames
-// must be decoded), denied (bool: the camera is asked for and refused), leave (bool: close the tab instead of disconnecting), screenshots ([{path, theme, width, height}]), deadline (seconds).
+// must be decoded), denied (bool: the camera is asked for and refused), leave (bool: close the tab instead of disconnecting), screenshots ([{path, theme, width, height}]), ice (servers as RTCPeerConnection takes them: all must
+// pass a relay of theirs), authority (a file with the certificate, in PEM, that vouches for them), deadline (seconds).
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
@@ -14,11 +16,20 @@ import { contract } from './contract.mjs';
 import { page as demoPage } from './page.mjs';
 
 const options = {
-  media: false, mdns: false, denied: false, leave: false, hold: 0, frames: 60, screenshots: [], deadline: 60,
+  media: false, mdns: false, denied: false, leave: false, hold: 0, frames: 60, screenshots: [], ice: null,
+  authority: '', deadline: 60,
   ...JSON.parse(process.argv[2]),
 };
 const profile = mkdtempSync(join(tmpdir(), 'ginnel-browser-'));
 const log = [];
+
+// Trusts what `authority` vouches for. Both browsers read a database of NSS: Firefox one in its profile, Chromium the user's.
+function trust(database) {
+  mkdirSync(database, { recursive: true });
+  const certutil = (...words) => execFileSync('certutil', [...words, '-d', `sql:${database}`]);
+  certutil('-N', '--empty-password');
+  certutil('-A', '-n', 'ginnel', '-t', 'C,,', '-i', options.authority);
+}
 
 function chromium() {
   const args = [
@@ -29,10 +40,17 @@ function chromium() {
   // Permission to use the camera also lifts mDNS hiding, so the two are asked for separately.
   if (options.media) args.push('--use-fake-ui-for-media-stream');
   if (!options.mdns) args.push('--disable-features=WebRtcHideLocalIpsWithMdns');
-  return puppeteer.launch({ executablePath: '/usr/bin/chromium', headless: true, userDataDir: profile, args });
+  const env = { ...process.env };
+  if (options.authority) {
+    // The user of these tests is the profile's.
+    env.HOME = profile;
+    trust(join(profile, '.pki/nssdb'));
+  }
+  return puppeteer.launch({ executablePath: '/usr/bin/chromium', headless: true, userDataDir: profile, args, env });
 }
 
 function firefox() {
+  if (options.authority) trust(profile);
   return puppeteer.launch({
     browser: 'firefox',
     executablePath: '/usr/bin/firefox-esr',

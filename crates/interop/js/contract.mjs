@@ -3,7 +3,7 @@
 
 export async function contract(tab, options) {
   await tab.goto(`${options.url}/?idle=1`, { waitUntil: 'load' });
-  const seen = await tab.evaluate(inBrowser, { media: options.media, frames: options.frames, hold: options.hold });
+  const seen = await tab.evaluate(inBrowser, { media: options.media, frames: options.frames, hold: options.hold, ice: options.ice });
   const stats = async () => (await fetch(`${options.url}/stats`)).json();
   seen.server = await stats();
   // Firefox says goodbye when its tab goes away. Chromium says nothing then, only when the page closes the connection.
@@ -17,11 +17,13 @@ export async function contract(tab, options) {
 }
 
 // Runs inside the page.
-async function inBrowser({ media, frames, hold }) {
+async function inBrowser({ media, frames, hold, ice }) {
   const started = performance.now();
   const since = () => Math.round(performance.now() - started);
   const timings = {};
-  const pc = window.connection = new RTCPeerConnection();
+  const pc = window.connection = new RTCPeerConnection(
+    ice ? { iceServers: ice, iceTransportPolicy: 'relay' } : {},
+  );
   const channel = pc.createDataChannel('echo');
   channel.binaryType = 'arraybuffer';
 
@@ -118,6 +120,10 @@ async function inBrowser({ media, frames, hold }) {
   const stats = await report();
   const transport = stats.find((s) => s.type === 'transport') ?? {};
   result.transport = { dtls: transport.tlsVersion ?? null, srtp: transport.srtpCipher ?? null, ice: transport.iceState ?? null };
+  const pair = stats.find((s) => s.id === transport.selectedCandidatePairId)
+    ?? stats.find((s) => s.type === 'candidate-pair' && s.selected) ?? {};
+  const local = stats.find((s) => s.id === pair.localCandidateId) ?? {};
+  result.local = { type: local.candidateType ?? null, relay: local.relayProtocol ?? null };
   result.offer = pc.localDescription.sdp;
   result.answer = answer.sdp;
   result.state = pc.connectionState;

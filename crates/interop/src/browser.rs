@@ -1,6 +1,9 @@
 //! A real browser, driven through one scenario by the scripts in `js/`.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use serde_json::{Value, json};
 
@@ -32,7 +35,7 @@ impl Browser {
             Self::Chromium => "/usr/bin/chromium",
             Self::Firefox => "/usr/bin/firefox-esr",
         };
-        if !std::path::Path::new(program).exists() {
+        if !Path::new(program).exists() {
             return Some(format!(
                 "{program} is not installed (as root on Debian, `cargo xtask test` installs it)"
             ));
@@ -41,6 +44,11 @@ impl Browser {
         if !std::env::split_paths(&path).any(|dir| dir.join("node").is_file()) {
             return Some(
                 "node is not installed (as root on Debian, `cargo xtask test` installs it)".to_string(),
+            );
+        }
+        if !Path::new("/usr/bin/certutil").exists() {
+            return Some(
+                "certutil is not installed (as root on Debian, `cargo xtask test` installs it)".to_string(),
             );
         }
         if !scripts().join("node_modules").is_dir() {
@@ -88,7 +96,16 @@ pub struct Scenario {
     hold: u32,
     denied: bool,
     leave: bool,
+    relay: Option<Relay>,
     screenshots: Vec<Screenshot>,
+}
+
+/// A TURN server, of which everything must take a relay.
+#[derive(Clone, Debug)]
+struct Relay {
+    uri: String,
+    credential: (String, String),
+    authority: PathBuf,
 }
 
 /// A picture of the connected page.
@@ -145,6 +162,15 @@ impl Scenario {
         Self { dtls12: true, ..self }
     }
 
+    /// By a relay alone (`iceTransportPolicy: 'relay'`), of the server at this URI (RFC 7065), for whose certificate the one
+    /// in the file `authority` vouches.
+    #[must_use]
+    pub fn through(self, uri: &str, user: &str, password: &str, authority: &Path) -> Self {
+        let credential = (user.to_string(), password.to_string());
+        let relay = Relay { uri: uri.to_string(), credential, authority: authority.to_path_buf() };
+        Self { relay: Some(relay), ..self }
+    }
+
     /// Whether the browser's offer must hold `.local` names. (Permission to use the camera lifts the hiding.)
     #[must_use]
     pub fn hides_addresses(&self) -> bool {
@@ -170,7 +196,12 @@ impl Scenario {
             .iter()
             .map(|s| json!({ "path": s.path, "theme": s.theme, "width": s.size.0, "height": s.size.1 }))
             .collect();
+        let ice = self.relay.as_ref().map(|Relay { uri, credential: (user, password), .. }| {
+            json!([{ "urls": uri, "username": user, "credential": password }])
+        });
         json!({
+            "ice": ice,
+            "authority": self.relay.as_ref().map_or(Path::new(""), |relay| &relay.authority),
             "url": url,
             "scenario": if self.page { "page" } else { "contract" },
             "media": self.media,

@@ -1,13 +1,8 @@
 //! coturn: the STUN and TURN server that most people run, and the tools that come with it.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    net::IpAddr,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, net::IpAddr, path::Path};
 
-use crate::{Daemon, Namespace};
+use crate::{Daemon, Identity, Namespace, Scratch};
 
 /// A running `turnserver` with a configuration of the test's own; ended when dropped.
 #[derive(Debug)]
@@ -23,7 +18,7 @@ impl Coturn {
     /// For TLS and DTLS.
     pub const TLS_PORT: u16 = 5349;
     /// The name in its certificate.
-    pub const NAME: &str = "turn.test";
+    pub const NAME: &str = Identity::NAME;
 
     /// Why it cannot be used on this machine, if it cannot.
     #[must_use]
@@ -48,16 +43,16 @@ impl Coturn {
     /// If it does not start.
     #[must_use]
     pub fn start_on(namespace: &Namespace, ips: &[IpAddr], port: u16, more: &[&str]) -> Self {
-        Self::run(namespace, ips, port, Identity::new(), more)
+        Self::run(namespace, ips, port, Identity::new(ips), more)
     }
 
-    /// Starts another one, that has the same certificate.
+    /// Starts one that has this certificate.
     ///
     /// # Panics
     /// If it does not start.
     #[must_use]
-    pub fn start_as(other: &Self, namespace: &Namespace, ips: &[IpAddr], more: &[&str]) -> Self {
-        Self::run(namespace, ips, Self::PORT, other.identity.clone(), more)
+    pub fn start_as(identity: &Identity, namespace: &Namespace, ips: &[IpAddr], more: &[&str]) -> Self {
+        Self::run(namespace, ips, Self::PORT, identity.clone(), more)
     }
 
     fn run(namespace: &Namespace, ips: &[IpAddr], port: u16, identity: Identity, more: &[&str]) -> Self {
@@ -70,7 +65,7 @@ impl Coturn {
         for (option, file) in
             [("--userdb", "db"), ("--pidfile", "pid"), ("--cert", "cert.pem"), ("--pkey", "key.pem")]
         {
-            command.arg(option).arg(scratch.0.join(file));
+            command.arg(option).arg(scratch.path().join(file));
         }
         command.arg("--listening-port").arg(port.to_string());
         let mut awaited = BTreeSet::new();
@@ -91,60 +86,15 @@ impl Coturn {
         Self { daemon, _scratch: scratch, identity }
     }
 
-    /// Its certificate, which it signed itself, in PEM.
+    /// Who it is.
     #[must_use]
-    pub fn certificate(&self) -> &str {
-        &self.identity.certificate
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// What it has printed so far.
     #[must_use]
     pub fn said(&self) -> String {
         self.daemon.said()
-    }
-}
-
-/// A certificate for [`Coturn::NAME`], and its key, in PEM.
-#[derive(Clone)]
-struct Identity {
-    certificate: String,
-    key: String,
-}
-
-impl Identity {
-    fn new() -> Self {
-        let made = rcgen::generate_simple_self_signed([Coturn::NAME.to_string()]).expect("a certificate");
-        Self { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() }
-    }
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Identity(..)")
-    }
-}
-
-/// A folder that is removed when dropped.
-#[derive(Debug)]
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("ginnel-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&dir).expect("a scratch folder");
-        Self(dir)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.0.join(name), text).expect("a file in the scratch folder");
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

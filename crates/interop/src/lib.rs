@@ -6,9 +6,11 @@ mod browser;
 mod coturn;
 mod daemon;
 mod drive;
+mod identity;
 mod internet;
 mod namespace;
 mod program;
+mod scratch;
 mod turnutils;
 
 pub use asker::{Asker, Attributes, Question, Said};
@@ -16,9 +18,11 @@ pub use browser::{Browser, Scenario, Screenshot};
 pub use coturn::Coturn;
 pub use daemon::Daemon;
 pub use drive::{Heard, drive};
+pub use identity::Identity;
 pub use internet::{Gateway, Internet, Site};
 pub use namespace::Namespace;
 pub use program::{Demo, Program};
+pub use scratch::Scratch;
 pub use turnutils::{Credential, EchoPeer, Family, Mode, Verdict};
 
 /// Whether a peer that cannot be had is a failure: CI installs everything.

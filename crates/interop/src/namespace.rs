@@ -7,6 +7,7 @@
 use std::{
     fs::File,
     io::Write as _,
+    net::IpAddr,
     os::fd::AsFd as _,
     panic::resume_unwind,
     process::{Command, Output, Stdio},
@@ -114,6 +115,22 @@ impl Namespace {
             .map_err(|e| format!("no forwarding in a namespace: {e}"))
     }
 
+    /// Has programs inside find these names at these addresses.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn hosts(&self, hosts: &[(&str, IpAddr)]) -> Result<(), String> {
+        // `ip netns exec` lays what is in this folder over /etc.
+        let dir = names(&self.name);
+        let mut table = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+        for (host, ip) in hosts {
+            table.push_str(&format!("\n{ip} {host}\n"));
+        }
+        std::fs::create_dir_all(&dir)
+            .and_then(|()| std::fs::write(format!("{dir}/hosts"), table))
+            .map_err(|e| format!("no names in a namespace: {e}"))
+    }
+
     /// A command that will run inside.
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
@@ -146,8 +163,18 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        let _ = ip(&["netns", "delete", &self.name]);
+        delete(&self.name);
     }
+}
+
+/// Where `ip netns exec` looks for the names that are known in there.
+fn names(name: &str) -> String {
+    format!("/etc/netns/{name}")
+}
+
+fn delete(name: &str) {
+    let _ = std::fs::remove_dir_all(names(name));
+    let _ = ip(&["netns", "delete", name]);
 }
 
 /// Removes what earlier runs left because they were killed, with the programs in there.
@@ -164,7 +191,7 @@ fn sweep() {
         for id in String::from_utf8_lossy(&orphans).split_whitespace() {
             let _ = Command::new("kill").args(["-KILL", id]).stderr(Stdio::null()).status();
         }
-        let _ = ip(&["netns", "delete", &name]);
+        delete(&name);
     }
 }
 

@@ -113,7 +113,7 @@ fn ask_stream(
         host: Some(name.parse().unwrap()),
         alpn: Some(Alpn::NAT_DISCOVERY),
     };
-    let trusted = ClientTls::from_pem(coturn.certificate().as_bytes()).unwrap();
+    let trusted = ClientTls::from_pem(coturn.identity().authority.as_bytes()).unwrap();
     let asker = Asker::new(client(ClientConfig::default()), connect, server, questions);
     drive(internet.servers(), LIMIT, Config::default().with_client_tls(trusted), asker)
 }
@@ -139,7 +139,7 @@ fn coturn_redirects_over_tls_and_the_client_follows() {
     let elsewhere = other.to_string();
     let options = [&CREDENTIALS[..], &["--tls-alternate-server", &elsewhere]].concat();
     let first = Coturn::start(internet.servers(), &[COTURN.ip()], &options);
-    let _second = Coturn::start_as(&first, internet.servers(), &[other.ip()], &CREDENTIALS);
+    let _second = Coturn::start_as(first.identity(), internet.servers(), &[other.ip()], &CREDENTIALS);
     let heard = ask_stream(&(internet, first), Transport::Tls, Coturn::NAME, vec![allocate()]);
     let [(response, octets)] = &heard.data[..] else { panic!("no answer: {heard:?}") };
     assert_eq!((response.error, response.authenticated), (None, true), "{response:?}");
