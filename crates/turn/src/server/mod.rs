@@ -5,6 +5,8 @@ mod event;
 pub mod policy;
 #[allow(dead_code, reason = "the data path counts")]
 mod stats;
+#[allow(dead_code, reason = "the server comes to it")]
+mod tcp;
 
 use core::time::Duration;
 
@@ -18,6 +20,7 @@ pub use config::{
 };
 pub use event::{AllocationId, EndReason, Event, Handover};
 pub use stats::{AllocationInfo, AllocationStats, Errors, Stats, Traffic};
+pub use tcp::{TcpLimits, TcpStats};
 
 /// A TURN server.
 #[derive(Debug)]
