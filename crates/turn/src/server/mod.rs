@@ -2,6 +2,8 @@
 
 mod config;
 mod event;
+#[allow(dead_code, reason = "the server comes to it")]
+mod mobility;
 pub mod policy;
 #[allow(dead_code, reason = "the data path counts")]
 mod stats;
