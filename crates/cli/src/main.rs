@@ -8,6 +8,7 @@ mod connect;
 mod demo;
 mod host;
 mod inspect;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -32,10 +33,16 @@ enum Command {
     Connect(connect::Options),
     /// Explain octets: what a message says, whether it is sound, whether a password made it
     Inspect(inspect::Options),
+    /// Run a STUN and TURN server: relay for those who cannot reach each other
+    Serve(serve::Options),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Serve(options)) = &cli.command {
+        // It sets up logs of its own.
+        return finish(serve::run(options));
+    }
     let filter = EnvFilter::try_from_env("GINNEL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match cli.command {
@@ -43,6 +50,7 @@ fn main() -> ExitCode {
         Some(Command::Demo(options)) => wait_for(demo::run(options)),
         Some(Command::Connect(options)) => wait_for(connect::run(options)),
         Some(Command::Inspect(options)) => finish(inspect::run(options)),
+        Some(Command::Serve(options)) => finish(serve::run(&options)),
     }
 }
 

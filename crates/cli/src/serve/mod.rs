@@ -1,0 +1,55 @@
+//! `ginnel serve`: a STUN and TURN server for the Internet.
+//!
+//! The protocol is the machine of `ginnel_turn`, the sockets are the driver's; here is what is around them:
+//!
+//! | | |
+//! |---|---|
+//! | `config` | what it is told, and every mistake in that, with its place |
+//! | `plan`, `sockets` | the addresses of this host, and the ports of the listeners |
+//! | `machine`, `fleet`, `app` | the settings in the machine's words; a thread for each shard; what it says is logged |
+//! | `control` | signals: drain, reload, end; the certificate's files |
+//! | `http`, `metrics` | `/healthz` and `/metrics` |
+//! | `logs`, `privacy` | what is logged, and what is not |
+
+mod app;
+mod config;
+mod control;
+mod fleet;
+mod host;
+mod http;
+mod logs;
+mod machine;
+mod metrics;
+mod notify;
+mod options;
+mod plan;
+mod privacy;
+mod sockets;
+
+use std::io::Write as _;
+
+pub(crate) use options::Options;
+
+/// Runs until a signal ends it, or says what holds, or what is wrong with it.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let sources = options.sources(|name| std::env::var(name).ok())?;
+    if options.print {
+        say(&sources.print());
+    }
+    let settings = sources.resolve().map_err(|mistakes| mistakes.to_string())?;
+    let tls = settings.identity.as_ref().map(|files| files.read()).transpose()?;
+    if options.print {
+        return Ok(());
+    }
+    if options.check {
+        say("The configuration is sound.\n");
+        return Ok(());
+    }
+    control::run(sources, settings, tls)
+}
+
+/// To standard output. Whoever read it may have gone: that ends nothing.
+fn say(text: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+}

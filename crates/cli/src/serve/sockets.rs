@@ -1,0 +1,168 @@
+//! The ports of the listeners, before anybody listens: chosen where any will do, and known to be nobody else's.
+//!
+//! The shards share each address (`SO_REUSEPORT`), and what shares does not notice another program that does so too: a second
+//! server that was started by mistake would take half of the first one's clients. So each port is first taken alone, and
+//! held until every shard has it.
+
+use std::net::SocketAddr;
+
+use ginnel::stun::DiscoveryAddresses;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::plan::Plan;
+
+/// The plan with every port known, and what holds them.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    pub(super) plan: Plan,
+    pub(super) discovery: Option<DiscoveryAddresses>,
+    /// The other ports of the addresses of `discovery`, over UDP.
+    pub(super) alternates: Vec<SocketAddr>,
+    /// Given back when dropped.
+    held: Vec<Socket>,
+}
+
+/// A port that is free in UDP may be taken in TCP, or on the second address: so often others are tried.
+const TRIES: usize = 32;
+
+impl Reserved {
+    /// Takes all ports of the plan.
+    pub(super) fn take(plan: &Plan) -> Result<Self, String> {
+        let chooses = plan.listeners().any(|(_, at)| at.port() == 0);
+        let mut outcome = Self::try_take(plan);
+        for _ in 1..if chooses { TRIES } else { 1 } {
+            if outcome.is_ok() {
+                break;
+            }
+            outcome = Self::try_take(plan);
+        }
+        outcome
+    }
+
+    fn try_take(plan: &Plan) -> Result<Self, String> {
+        let mut held = Vec::new();
+        let mut take = |kinds: &[Type], at: SocketAddr, flag: &str| {
+            let mut at = at;
+            for kind in kinds {
+                let (socket, bound) = reserve(*kind, at).map_err(|error| {
+                    let transport = if *kind == Type::DGRAM { "UDP" } else { "TCP" };
+                    format!(
+                        "cannot listen on {at} over {transport}: {error}; choose another with {flag} ADDR"
+                    )
+                })?;
+                at = bound;
+                held.push(socket);
+            }
+            Ok::<_, String>(at)
+        };
+        let both = [Type::DGRAM, Type::STREAM];
+        let each = |addresses: &[SocketAddr],
+                    take: &mut dyn FnMut(SocketAddr) -> Result<SocketAddr, String>| {
+            addresses.iter().map(|at| take(*at)).collect::<Result<Vec<_>, _>>()
+        };
+        let mut taken = plan.clone();
+        taken.plain = each(&plan.plain, &mut |at| take(&both, at, "--listen"))?;
+        taken.tls = each(&plan.tls, &mut |at| take(&[Type::STREAM], at, "--tls-listen"))?;
+        taken.dtls = each(&plan.dtls, &mut |at| take(&[Type::DGRAM], at, "--dtls-listen"))?;
+        let known = |wanted: SocketAddr| {
+            let place = plan.plain.iter().position(|at| *at == wanted);
+            place.and_then(|place| taken.plain.get(place)).copied().unwrap_or(wanted)
+        };
+        let discovery = plan.discovery.map(|(one, other)| pair(known(one), known(other))).transpose()?;
+        let all = discovery.iter().flat_map(|pair| pair.all());
+        let alternates: Vec<_> = all.filter(|at| !taken.plain.contains(at)).collect();
+        for at in &alternates {
+            take(
+                &[Type::DGRAM],
+                *at,
+                "the discovery of NAT behaviour needs it: give addresses of one family only once, or other ports, by --listen",
+            )?;
+        }
+        Ok(Self { plan: taken, discovery, alternates, held })
+    }
+
+    /// Gives the ports up: every shard has them.
+    pub(super) fn release(self) {
+        drop(self.held);
+    }
+}
+
+/// RFC 5780 section 6 wants two ports; where there is one, its neighbour is the other.
+fn pair(one: SocketAddr, mut other: SocketAddr) -> Result<DiscoveryAddresses, String> {
+    if one.port() == other.port() {
+        other.set_port(one.port().checked_add(1).unwrap_or(one.port() - 1));
+    }
+    DiscoveryAddresses::new(one, other)
+        .map_err(|error| format!("{one} and {other} are no pair for RFC 5780: {error}"))
+}
+
+/// Nobody else has the port; from now on those who share it may.
+fn reserve(kind: Type, at: SocketAddr) -> std::io::Result<(Socket, SocketAddr)> {
+    let protocol = if kind == Type::DGRAM { Protocol::UDP } else { Protocol::TCP };
+    let socket = Socket::new(Domain::for_address(at), kind, Some(protocol))?;
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // What is left of streams that have ended keeps nobody from listening again.
+    #[cfg(unix)]
+    if kind == Type::STREAM {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&at.into())?;
+    #[cfg(unix)]
+    socket.set_reuse_port(true)?;
+    let bound = socket.local_addr()?.as_socket().unwrap_or(at);
+    Ok((socket, SocketAddr::new(at.ip(), bound.port())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    fn plan(plain: &[&str], discovery: Option<(&str, &str)>) -> Plan {
+        Plan {
+            plain: plain.iter().map(|at| at.parse().unwrap()).collect(),
+            tls: Vec::new(),
+            dtls: Vec::new(),
+            discovery: discovery.map(|(one, other)| (one.parse().unwrap(), other.parse().unwrap())),
+            relays: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_port_that_somebody_has_is_not_shared_with_him() {
+        let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let at = other.local_addr().unwrap();
+        let told = Reserved::take(&plan(&[&at.to_string()], None)).unwrap_err();
+        assert!(told.contains(&format!("{at} over UDP")) && told.contains("--listen ADDR"), "{told}");
+    }
+
+    #[test]
+    fn any_port_is_one_that_is_free_over_both() {
+        let reserved = Reserved::take(&plan(&["127.0.0.1:0", "127.0.0.1:0"], None)).unwrap();
+        let [one, other] = reserved.plan.plain[..] else { panic!("{reserved:?}") };
+        assert!(one.port() != 0 && other.port() != 0 && one != other);
+        assert!(UdpSocket::bind(one).is_err(), "it is held");
+        assert!(Reserved::take(&plan(&[&one.to_string()], None)).is_err(), "against the like of it too");
+        reserved.release();
+        assert!(UdpSocket::bind(one).is_ok());
+    }
+
+    #[test]
+    fn discovery_has_each_address_with_each_port() {
+        let two = ["127.0.0.1:0", "127.0.0.2:0"];
+        let reserved = Reserved::take(&plan(&two, Some((two[0], two[1])))).unwrap();
+        let all = reserved.discovery.unwrap().all();
+        assert_eq!(reserved.alternates.len(), 2, "{reserved:?}");
+        for at in all {
+            assert!(reserved.plan.plain.contains(&at) || reserved.alternates.contains(&at), "{at}");
+            assert!(UdpSocket::bind(at).is_err(), "{at} is held");
+        }
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let same = pair(at("192.0.2.1:3478"), at("192.0.2.2:3478")).unwrap().all();
+        assert_eq!(same, ["192.0.2.1:3478", "192.0.2.1:3479", "192.0.2.2:3478", "192.0.2.2:3479"].map(at));
+        assert!(pair(at("192.0.2.1:65535"), at("192.0.2.2:65535")).is_ok());
+    }
+}
