@@ -10,6 +10,9 @@ use core::{
 use ginnel_core::Transport;
 use ginnel_stun::auth::AuthConfig;
 
+use super::policy::{BandwidthLimits, PeerFilter, QuotaLimits};
+use crate::rest::RestSecrets;
+
 /// RFC 8656 section 3.2: for how long an allocation is kept unless its client asks for more.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 /// RFC 8656 section 7.2: the longest lifetime that is recommended.
@@ -161,6 +164,10 @@ pub enum Credentials {
     /// In memory: see [`Server::add_user`](super::Server::add_user).
     #[default]
     InMemory,
+    /// Nowhere: the name says until when it is good, and a secret makes its password. The owner tells the wall clock by
+    /// [`Server::set_clock`](super::Server::set_clock); before that nobody is known. An allocation outlives the credential
+    /// that it was made with.
+    Rest(RestSecrets),
     /// Wherever the owner has them: each request of somebody who is not known yet is an
     /// [`Event::LookUp`](super::Event::LookUp), and waits for [`Server::answer`](super::Server::answer).
     ByEvent {
@@ -228,6 +235,16 @@ pub struct ServerConfig {
     pub lifetimes: Lifetimes,
     /// How much is kept.
     pub limits: Limits,
+    /// Which peers may be reached. The addresses of `listeners` and `relays` are added to its own ones.
+    pub peers: PeerFilter,
+    /// How many allocations there may be.
+    pub quotas: QuotaLimits,
+    /// How many octets a second are relayed.
+    pub bandwidth: BandwidthLimits,
+    /// Whether allocations may move to another address of their client (RFC 8016).
+    pub mobility: bool,
+    /// Whether peers are reached by TCP too, for clients that ask for it (RFC 6062).
+    pub tcp_relays: bool,
     /// Whether DONT-FRAGMENT is obeyed (RFC 8656 sections 7.2 and 11.2); else it is not understood. The driver must be able
     /// to.
     pub dont_fragment: bool,
@@ -248,6 +265,11 @@ impl ServerConfig {
             software: None,
             lifetimes: Lifetimes::default(),
             limits: Limits::default(),
+            peers: PeerFilter::default(),
+            quotas: QuotaLimits::default(),
+            bandwidth: BandwidthLimits::default(),
+            mobility: false,
+            tcp_relays: false,
             dont_fragment: true,
             shard: Shard::default(),
         }
@@ -304,6 +326,36 @@ impl ServerConfig {
         self.limits = limits;
         self
     }
+    /// With another judgement of peers.
+    #[must_use]
+    pub fn with_peers(mut self, peers: PeerFilter) -> Self {
+        self.peers = peers;
+        self
+    }
+    /// With other quotas.
+    #[must_use]
+    pub const fn with_quotas(mut self, quotas: QuotaLimits) -> Self {
+        self.quotas = quotas;
+        self
+    }
+    /// With other limits of bandwidth.
+    #[must_use]
+    pub const fn with_bandwidth(mut self, bandwidth: BandwidthLimits) -> Self {
+        self.bandwidth = bandwidth;
+        self
+    }
+    /// With mobility, or without.
+    #[must_use]
+    pub const fn with_mobility(mut self, allowed: bool) -> Self {
+        self.mobility = allowed;
+        self
+    }
+    /// With relays over TCP, or without.
+    #[must_use]
+    pub const fn with_tcp_relays(mut self, allowed: bool) -> Self {
+        self.tcp_relays = allowed;
+        self
+    }
     /// With DONT-FRAGMENT obeyed, or not understood.
     #[must_use]
     pub const fn with_dont_fragment(mut self, obeyed: bool) -> Self {
@@ -322,3 +374,12 @@ impl ServerConfig {
 pub const LISTENERS_MAX: usize = 64;
 /// Relay addresses of one machine.
 pub const RELAYS_MAX: usize = 256;
+
+impl ServerConfig {
+    /// The judgement of peers, with all that is known here of the server's own addresses.
+    pub(super) fn peer_filter(&self) -> PeerFilter {
+        let listeners = self.listeners.iter().map(|it| it.local.ip());
+        let relays = self.relays.iter().flat_map(|it| [it.local, it.external]);
+        listeners.chain(relays).fold(self.peers.clone(), PeerFilter::with_own_address)
+    }
+}

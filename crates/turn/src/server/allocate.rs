@@ -1,0 +1,152 @@
+//! Allocate (RFC 8656 section 7.2): who may have an allocation, and what it is.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use ginnel_core::{Instant, Path};
+use ginnel_stun::{
+    Message, TransactionId,
+    auth::{Authenticated, User},
+};
+
+use super::{
+    AllocationId, AllocationStats, Credentials, Event, Server,
+    allocation::{Allocation, Made},
+    answer::{Allocated, Reply},
+    asked::{Head, Wish, Wishes},
+    few::Few,
+    policy::{Bandwidth, QuotaExceeded},
+    relays::Opening,
+};
+use crate::rest::RestName;
+
+impl Server {
+    /// RFC 8656 section 7.2. `None` if the answer follows when the driver has opened the sockets.
+    pub(super) fn allocate(
+        &mut self,
+        now: Instant,
+        path: Path,
+        head: Head,
+        message: &Message<'_>,
+        who: &Authenticated,
+    ) -> Option<Reply> {
+        match self.known_allocate(path, head.id, who.user()) {
+            Known::No => {}
+            Known::Made(reply) => return Some(reply),
+            Known::BeingMade => return None,
+        }
+        match self.admit(now, path, head, message, who) {
+            Ok(opening) => {
+                self.open(now, path, opening);
+                None
+            }
+            Err(reply) => Some(reply),
+        }
+    }
+    /// Check 2: whether the five-tuple is in use; by this very request perhaps, which is then answered as before.
+    fn known_allocate(&self, path: Path, id: TransactionId, user: &Arc<User>) -> Known {
+        if let Some(allocation) = self.table.client(&path).and_then(|slot| self.table.get(slot)) {
+            return if allocation.made.by == id && allocation.user == *user {
+                Known::Made(Reply::Allocated(allocated(allocation)))
+            } else {
+                Known::Made(Reply::Error(437))
+            };
+        }
+        match self.openings.get(&path) {
+            None => Known::No,
+            Some(opening) if opening.head.id == id && opening.who.user() == user => Known::BeingMade,
+            Some(_) => Known::Made(Reply::Error(437)),
+        }
+    }
+    /// Checks 3 to 11.
+    fn admit(
+        &mut self,
+        now: Instant,
+        path: Path,
+        head: Head,
+        message: &Message<'_>,
+        who: &Authenticated,
+    ) -> Result<Opening, Reply> {
+        let wishes = Wishes::of(message, self.config.tcp_relays)?;
+        if let Some(draining) = &self.draining {
+            return Err(draining.refusal(path));
+        }
+        if self.table.len() + self.openings.len() >= self.config.limits.allocations {
+            return Err(Reply::Error(508));
+        }
+        let claim = self.quotas.claim(self.quota_name(who.user())).map_err(|exceeded| match exceeded {
+            QuotaExceeded::User => Reply::Error(486),
+            QuotaExceeded::Total => Reply::Error(508),
+        })?;
+        let mut opening = Opening::new(head, who.clone(), wishes, claim);
+        if let Wish::Reserved(token) = wishes.wish {
+            // Check 5: the token is as good as the user who was given it.
+            let held = self.reservations.take_if(now, token, |it| it.user == *who.user());
+            opening.hold(held.ok_or(Reply::Error(508))?.relay);
+        }
+        Ok(opening)
+    }
+    /// By which name a user's allocations are counted.
+    fn quota_name<'u>(&self, user: &'u User) -> &'u str {
+        match &self.config.credentials {
+            Credentials::Rest(secrets) => RestName::owner(user.name(), secrets.separator()),
+            _ => user.name(),
+        }
+    }
+
+    /// Makes the allocation: all its sockets are open.
+    pub(super) fn make(&mut self, now: Instant, path: Path, opening: Opening) -> Reply {
+        let lifetime = self.lifetime(now, opening.wishes.lifetime);
+        let expires = now + Duration::from_secs(u64::from(lifetime));
+        let mut relays = opening.relays;
+        for relay in relays.iter_mut().flatten() {
+            relay.expires = expires;
+            self.live.open(ginnel_core::Transport::Udp, relay.external);
+        }
+        let user = Arc::clone(opening.who.user());
+        let token = opening.token;
+        let allocation = Allocation {
+            client: path,
+            relays,
+            channels: Few::new(),
+            permissions: Few::new(),
+            stats: AllocationStats::default(),
+            bandwidth: Bandwidth::default(),
+            claim: opening.claim,
+            id: AllocationId(0),
+            user: Arc::clone(&user),
+            made: Made { by: opening.head.id, lifetime, token, failed: opening.failed },
+        };
+        let [first, second] = relays.map(|it| it.map(|it| it.external));
+        let reply = Reply::Allocated(allocated(&allocation));
+        let slot = self.table.insert(allocation);
+        self.stats.allocated += 1;
+        if let (Some(id), Some(relayed)) = (self.table.get(slot).map(|it| it.id), first.or(second)) {
+            let additional = second.filter(|_| first.is_some());
+            self.tell(Event::Allocated { id, user, client: path, relayed, additional });
+        }
+        reply
+    }
+    /// RFC 8656 sections 7.2 and 8.2: how long an allocation lives for which this was asked, in seconds.
+    pub(super) fn lifetime(&self, now: Instant, asked: Option<u32>) -> u32 {
+        let (default, max) = (self.config.lifetimes.default, self.config.lifetimes.max);
+        let asked = Duration::from_secs(u64::from(asked.unwrap_or(0))).min(max).max(default);
+        let left = self.draining.as_ref().map_or(Duration::MAX, |it| it.deadline.saturating_since(now));
+        // At least a second: zero would say that the allocation is gone.
+        u32::try_from(asked.min(left).as_secs()).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+/// What is known of an Allocate request.
+enum Known {
+    No,
+    BeingMade,
+    Made(Reply),
+}
+
+/// What the success response says of an allocation.
+fn allocated(allocation: &Allocation) -> Allocated {
+    let Made { lifetime, token, failed, .. } = allocation.made;
+    let relayed = allocation.relays.map(|it| it.map(|it| it.external));
+    Allocated { relayed, failed, lifetime, token, ticket: None }
+}

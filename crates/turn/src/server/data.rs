@@ -1,0 +1,282 @@
+//! The data path: what clients send to peers and peers to clients, turned over in the caller's buffer.
+//!
+//! ```text
+//!  ChannelData      --strip--> datagram        (RFC 8656 section 12.6)
+//!  Send indication  --strip--> datagram        (section 11.2)
+//!  datagram --wrap--> ChannelData              (section 12.7), where a channel is bound to the peer
+//!  datagram --wrap--> Data indication          (section 11.3), where there is a permission
+//! ```
+//!
+//! Nothing is allocated and nothing copied but headers. A look-up is one hash and one slot, whatever the number of allocations;
+//! within an allocation, a walk over a few channels.
+//! Left out on purpose: Active Queue Management, and DSCP, which drivers do not tell (section 14: the alternate behavior).
+
+use core::net::SocketAddr;
+
+use ginnel_core::{
+    Ecn, Handled, IcmpError, IcmpVersion, Instant, Packet, Path, Receive, Rng, Transmit, Transport,
+};
+use ginnel_stun::{
+    Class, Fingerprint, HEADER_LEN, Message, MessageBuffer, MessageWriter, Method, TransactionId,
+    attribute::{Attribute as _, AttributeType, Icmp, XorPeerAddress},
+};
+
+use super::{Handover, Server, asked::is_known, policy::Direction};
+use crate::{ChannelData, ChannelNumber};
+
+impl Server {
+    /// RFC 8656 section 12.6.
+    #[inline]
+    pub(super) fn channel_data(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        input: &mut Receive<'_>,
+    ) -> Handled<Handover> {
+        let Some(allocation) = self.table.get_mut(slot) else { return Handled::Consumed };
+        let Ok(ChannelNumberAndLen { number, len }) = ChannelNumberAndLen::of(&input.packet) else {
+            self.stats.bad_channel_data += 1;
+            return Handled::Consumed;
+        };
+        let Some(&channel) = allocation.channel(now, number) else {
+            self.stats.bad_channel_data += 1;
+            allocation.stats.dropped += 1;
+            return Handled::Consumed;
+        };
+        let Some(local) = allocation.relay_for(channel.peer.ip()).map(|it| it.local) else {
+            return Handled::Consumed;
+        };
+        if channel.own && !self.live.is_live(Transport::Udp, channel.peer) {
+            self.stats.bad_channel_data += 1;
+            allocation.stats.dropped += 1;
+            return Handled::Consumed;
+        }
+        let limits = &self.config.bandwidth;
+        if limits.is_limited()
+            && !allocation.bandwidth.admits(now, Direction::FromClient, len, limits, &allocation.claim)
+        {
+            self.stats.over_bandwidth += 1;
+            allocation.stats.dropped += 1;
+            return Handled::Consumed;
+        }
+        allocation.stats.to_peers.count(len);
+        self.stats.to_peers.count(len);
+        // It was looked at: both edges are there.
+        let _ = input.packet.strip(CHANNEL_HEADER);
+        input.packet.truncate(len);
+        Handled::Send(to_peer(input.path, input.ecn, Path::udp(local, channel.peer), false))
+    }
+
+    /// RFC 8656 section 11.2.
+    pub(super) fn send_indication(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        input: &mut Receive<'_>,
+    ) -> Handled<Handover> {
+        let sent = self.read_send(now, slot, input);
+        match sent {
+            Some(transmit) => Handled::Send(transmit),
+            None => {
+                self.stats.bad_sends += 1;
+                if let Some(allocation) = self.table.get_mut(slot) {
+                    allocation.stats.dropped += 1;
+                }
+                Handled::Consumed
+            }
+        }
+    }
+    fn read_send(&mut self, now: Instant, slot: u32, input: &mut Receive<'_>) -> Option<Transmit> {
+        let Send { peer, offset, len, dont_fragment } = Send::read(&input.packet, self.config.dont_fragment)?;
+        let allocation = self.table.get_mut(slot)?;
+        let permission = allocation.permission(now, peer.ip())?;
+        let local = allocation.relay_for(peer.ip())?.local;
+        if peer.port() == 0 || permission.own && !self.live.is_live(Transport::Udp, peer) {
+            return None;
+        }
+        let limits = &self.config.bandwidth;
+        if limits.is_limited()
+            && !allocation.bandwidth.admits(now, Direction::FromClient, len, limits, &allocation.claim)
+        {
+            self.stats.over_bandwidth += 1;
+            return None;
+        }
+        input.packet.strip(offset)?;
+        input.packet.truncate(len);
+        allocation.stats.to_peers.count(len);
+        self.stats.to_peers.count(len);
+        Some(to_peer(input.path, input.ecn, Path::udp(local, peer), dont_fragment))
+    }
+
+    /// RFC 8656 sections 11.3 and 12.7: a datagram on a relayed transport address.
+    #[inline]
+    pub(super) fn peer_data(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        input: &mut Receive<'_>,
+    ) -> Handled<Handover> {
+        let Some(allocation) = self.table.get_mut(slot) else { return Handled::Consumed };
+        let peer = input.path.remote;
+        let channel = allocation.channel_of(now, peer);
+        let permitted = channel.is_some_and(|it| now < it.permitted) || allocation.permits(now, peer.ip());
+        let number = channel.map(|it| it.number);
+        if !permitted {
+            self.stats.not_permitted += 1;
+            allocation.stats.dropped += 1;
+            return Handled::Consumed;
+        }
+        let (len, limits) = (input.packet.len(), &self.config.bandwidth);
+        if limits.is_limited()
+            && !allocation.bandwidth.admits(now, Direction::FromPeer, len, limits, &allocation.claim)
+        {
+            self.stats.over_bandwidth += 1;
+            allocation.stats.dropped += 1;
+            return Handled::Consumed;
+        }
+        let wrapped = match number.and_then(ChannelNumber::new) {
+            Some(channel) => ChannelData::wrap(channel, &mut input.packet).is_ok(),
+            None => wrap_data(peer, &mut self.rng, &mut input.packet).is_some(),
+        };
+        if !wrapped {
+            // A datagram of nearly 64 KiB, which no message can hold.
+            allocation.stats.dropped += 1;
+            return Handled::Consumed;
+        }
+        allocation.stats.to_client.count(len);
+        self.stats.to_clients.count(len);
+        let mut transmit = Transmit::to(allocation.client);
+        // RFC 8656 section 14, and 16 for streams.
+        transmit.dont_fragment = false;
+        if allocation.client.transport == Transport::Udp {
+            transmit.ecn = input.ecn;
+        }
+        Handled::Send(transmit)
+    }
+
+    /// RFC 8656 section 11.5: what ICMP says of a datagram to a peer, if its client is to hear it.
+    pub(super) fn unreachable(&mut self, now: Instant, path: Path, error: IcmpError) {
+        let told = match error.version {
+            IcmpVersion::V4 => matches!(error.kind, 3 | 11),
+            IcmpVersion::V6 => matches!(error.kind, 1..=3),
+        };
+        let Some(slot) = self.table.relay(path.local).filter(|_| told) else { return };
+        let Some(allocation) = self.table.get(slot).filter(|it| it.permits(now, path.remote.ip())) else {
+            return;
+        };
+        if self.icmp.len() < ICMP_WAITING_MAX {
+            self.icmp.push_back(IcmpWaiting { client: allocation.client, peer: path.remote, error });
+        }
+    }
+    /// The next Data indication with an ICMP attribute.
+    pub(super) fn poll_icmp(&mut self, packet: &mut Packet<'_>) -> Option<Transmit> {
+        let IcmpWaiting { client, peer, error } = self.icmp.pop_front()?;
+        let id = TransactionId::draw(&mut self.rng);
+        let icmp = Icmp { kind: error.kind, code: error.code, data: error.data };
+        let open = MessageWriter::new(packet, Class::Indication, Method::DATA, id).ok()?;
+        open.attribute(&XorPeerAddress(peer)).ok()?.attribute(&icmp).ok()?.finish();
+        self.stats.icmp += 1;
+        Some(Transmit::to(client))
+    }
+}
+
+/// An ICMP error that waits to be drained.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IcmpWaiting {
+    client: Path,
+    peer: SocketAddr,
+    error: IcmpError,
+}
+/// How many of them wait at the most: more are dropped, as networks drop them.
+pub(super) const ICMP_WAITING_MAX: usize = 256;
+
+/// RFC 8656 sections 14 and 15: how a datagram to a peer is sent.
+#[inline]
+fn to_peer(client: Path, ecn: Ecn, path: Path, dont_fragment: bool) -> Transmit {
+    let mut transmit = Transmit::to(path);
+    transmit.dont_fragment = dont_fragment;
+    if client.transport == Transport::Udp {
+        transmit.ecn = ecn;
+    }
+    transmit
+}
+
+/// Octets in front of ChannelData (RFC 8656 section 12.4).
+const CHANNEL_HEADER: usize = 4;
+/// What a ChannelData header says, without touching the packet.
+struct ChannelNumberAndLen {
+    number: u16,
+    len: usize,
+}
+impl ChannelNumberAndLen {
+    #[inline]
+    fn of(packet: &Packet<'_>) -> Result<Self, crate::ChannelDataError> {
+        let data = ChannelData::parse(packet.bytes())?;
+        Ok(Self { number: data.channel().number(), len: data.payload().len() })
+    }
+}
+
+/// What a Send indication says, and where in the packet its data lies.
+struct Send {
+    peer: SocketAddr,
+    offset: usize,
+    len: usize,
+    dont_fragment: bool,
+}
+impl Send {
+    /// `None` if it is not valid (RFC 8656 section 11.2). The first attribute of each kind counts.
+    #[inline]
+    fn read(packet: &Packet<'_>, dont_fragment_known: bool) -> Option<Self> {
+        let message = Message::parse(packet.bytes()).ok()?;
+        if message.fingerprint() == Fingerprint::Bad {
+            return None;
+        }
+        let (mut peer, mut data, mut dont_fragment) = (None, None, false);
+        for raw in message.attributes() {
+            match raw.kind {
+                AttributeType::XOR_PEER_ADDRESS if peer.is_none() => peer = Some(raw),
+                AttributeType::DATA if data.is_none() => data = Some(raw),
+                AttributeType::DONT_FRAGMENT if dont_fragment_known => dont_fragment = true,
+                // RFC 8489 section 6.3.2: what is not understood and has to be makes it worth nothing.
+                kind if kind.is_comprehension_required() && !is_known(kind) => return None,
+                _ => {}
+            }
+        }
+        let XorPeerAddress(peer) = XorPeerAddress::parse(peer?.value, message.transaction_id()).ok()?;
+        let data = data?;
+        Some(Self { peer, offset: data.offset + ATTRIBUTE_HEADER, len: data.value.len(), dont_fragment })
+    }
+}
+/// Octets in front of an attribute's value (RFC 8489 section 14).
+const ATTRIBUTE_HEADER: usize = 4;
+
+/// What stands in front of the data of a Data indication: header, XOR-PEER-ADDRESS of IPv6, header of DATA.
+const DATA_HEADER_V6: usize = HEADER_LEN + 24 + ATTRIBUTE_HEADER;
+const DATA_HEADER_V4: usize = HEADER_LEN + 12 + ATTRIBUTE_HEADER;
+
+/// RFC 8656 section 11.3: makes the datagram in `packet` a Data indication, in place. `None` changes nothing of it that
+/// is to be sent.
+pub(crate) fn wrap_data(peer: SocketAddr, rng: &mut Rng, packet: &mut Packet<'_>) -> Option<()> {
+    let len = packet.len();
+    let padding = len.next_multiple_of(4) - len;
+    let front = if peer.is_ipv4() { DATA_HEADER_V4 } else { DATA_HEADER_V6 };
+    let message_len = u16::try_from(front - HEADER_LEN + len + padding).ok()?;
+    if !packet.has_room(front, padding) {
+        return None;
+    }
+    let mut scratch = [0; DATA_HEADER_V6];
+    let mut header = MessageBuffer::new(&mut scratch);
+    let open =
+        MessageWriter::new(&mut header, Class::Indication, Method::DATA, TransactionId::draw(rng)).ok()?;
+    open.attribute(&XorPeerAddress(peer)).ok()?.finish();
+    let [t0, t1] = AttributeType::DATA.0.to_be_bytes();
+    let [l0, l1] = (len as u16).to_be_bytes();
+    scratch[2..4].copy_from_slice(&message_len.to_be_bytes());
+    scratch[front - ATTRIBUTE_HEADER..front].copy_from_slice(&[t0, t1, l0, l1]);
+    packet.append(&[0; 3][..padding]).ok()?;
+    if peer.is_ipv4() {
+        packet.prepend(*scratch.first_chunk::<DATA_HEADER_V4>()?).ok()
+    } else {
+        packet.prepend(scratch).ok()
+    }
+}

@@ -1,0 +1,156 @@
+//! How allocations end: deleted, expired, revoked, drained, with their client's stream, with the server.
+
+use alloc::{sync::Arc, vec::Vec};
+use core::net::SocketAddr;
+
+use ginnel_core::{Instant, Notice, Path, Transport};
+use ginnel_stun::auth::User;
+
+use super::{AllocationId, EndReason, Event, Server, allocation::Relay, answer::Reply};
+
+/// A relayed address that waits for whoever brings its token.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    pub(super) relay: Relay,
+    pub(super) user: Arc<User>,
+}
+
+/// The server takes no more allocations.
+#[derive(Debug)]
+pub(super) struct Draining {
+    pub(super) deadline: Instant,
+    alternates: Vec<SocketAddr>,
+    /// [`Event::Drained`] was told.
+    said: bool,
+}
+impl Draining {
+    pub(super) fn new(deadline: Instant, alternates: &[SocketAddr]) -> Self {
+        Self { deadline, alternates: alternates.iter().copied().take(ALTERNATES_MAX).collect(), said: false }
+    }
+    /// What an Allocate request is answered with: 300 where there is another server of the client's family (RFC 8489
+    /// section 14.15), else 508.
+    pub(super) fn refusal(&self, client: Path) -> Reply {
+        let fitting = self.alternates.iter().find(|it| it.is_ipv4() == client.remote.is_ipv4());
+        fitting.map_or(Reply::Error(508), |&server| Reply::TryAlternate(server))
+    }
+}
+/// How many other servers may be named: one of each family is used.
+pub(super) const ALTERNATES_MAX: usize = 16;
+
+impl Server {
+    /// Ends an allocation.
+    pub(super) fn end_slot(&mut self, slot: u32, reason: EndReason) {
+        let Some(allocation) = self.table.remove(slot) else { return };
+        for relay in allocation.relays.iter().flatten() {
+            self.close_relay(relay);
+        }
+        *match reason {
+            EndReason::Deleted => &mut self.stats.deleted,
+            EndReason::Expired => &mut self.stats.expired,
+            _ => &mut self.stats.ended,
+        } += 1;
+        let (id, stats) = (allocation.id, allocation.stats);
+        self.tell(Event::Ended { id, user: allocation.user, reason, stats });
+        self.look_for_the_end();
+    }
+    /// Ends one relayed address of an allocation, and the allocation with the last.
+    pub(super) fn end_relay(&mut self, slot: u32, place: usize, reason: EndReason) {
+        let Some(allocation) = self.table.get(slot) else { return };
+        if allocation.relays.iter().zip(0..).all(|(relay, other)| relay.is_none() || other == place) {
+            self.end_slot(slot, reason);
+        } else if let Some(relay) = self.table.take_relay(slot, place) {
+            self.close_relay(&relay);
+        }
+    }
+    fn close_relay(&mut self, relay: &Relay) {
+        self.live.close(Transport::Udp, relay.external);
+        self.give_back(relay);
+    }
+    /// Ends what has expired.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some((at, slot)) = self.table.next_expiry()
+            && at <= now
+        {
+            for place in 0..2 {
+                let relay = self.table.get(slot).and_then(|it| it.relays[place]);
+                if relay.is_some_and(|it| it.expires <= now) {
+                    self.end_relay(slot, place, EndReason::Expired);
+                }
+            }
+        }
+        while let Some(reserved) = self.reservations.expired(now) {
+            self.give_back(&reserved.relay);
+        }
+        if self.draining.as_ref().is_some_and(|it| it.deadline <= now) {
+            self.end_all(EndReason::Drained, |_| true);
+        }
+    }
+    /// Ends those allocations, finished or not. How many those were.
+    pub(super) fn end_all(&mut self, reason: EndReason, which: impl Fn(&User) -> bool) -> usize {
+        let slots: Vec<u32> =
+            self.table.slots().filter(|(_, it)| which(&it.user)).map(|(slot, _)| slot).collect();
+        let opening = self.openings.clients().filter(|(_, it)| which(it.who.user()));
+        let opening: Vec<Path> = opening.map(|(client, _)| *client).collect();
+        let count = slots.len() + opening.len();
+        slots.into_iter().for_each(|slot| self.end_slot(slot, reason));
+        for client in opening {
+            self.cancel(&client);
+        }
+        // Nor is anything kept for them.
+        self.answers.retain(|it| !which(it.who.user()));
+        self.look_for_the_end();
+        count
+    }
+    /// Ends one allocation. False if there is none.
+    pub(super) fn end_id(&mut self, id: AllocationId, reason: EndReason) -> bool {
+        // The number of the slot is the lower half of the name.
+        let slot = id.0 as u32;
+        let is_it = self.table.get(slot).is_some_and(|it| it.id == id);
+        if is_it {
+            self.end_slot(slot, reason);
+        }
+        is_it
+    }
+    /// A socket or a stream is gone.
+    pub(super) fn lost(&mut self, notice: Notice) {
+        let Notice::Lost { transport, local, remote } = notice else { return };
+        match remote {
+            Some(remote) => {
+                let client = Path::new(transport, local, remote);
+                self.cancel(&client);
+                if let Some(slot) = self.table.client(&client) {
+                    self.end_slot(slot, EndReason::Disconnected);
+                }
+            }
+            None if transport == Transport::Udp => {
+                let Some(slot) = self.table.relay(local) else { return };
+                let place = usize::from(local.is_ipv6());
+                self.end_relay(slot, place, EndReason::RelayLost);
+            }
+            None => {}
+        }
+        self.look_for_the_end();
+    }
+    /// Keeps the port above for whoever brings the token that is returned; `None` if there is no room.
+    pub(super) fn reserve(&mut self, now: Instant, relay: Relay, user: &Arc<User>) -> Option<[u8; 8]> {
+        let token = self.tokens.reservation();
+        match self.reservations.hold(now, token, Reserved { relay, user: Arc::clone(user) }) {
+            Ok(()) => Some(token),
+            Err(full) => {
+                self.give_back(&full.0.relay);
+                None
+            }
+        }
+    }
+    /// Whether the drain is done.
+    pub(super) fn look_for_the_end(&mut self) {
+        let empty = self.table.len() == 0 && self.openings.len() == 0;
+        if let Some(draining) = &mut self.draining
+            && empty
+            && !draining.said
+        {
+            draining.said = true;
+            self.drained = true;
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Relay sockets: asked of the driver for an Allocate request, which is answered when they are open; given back with the
+//! allocation.
+//!
+//! ```text
+//!  Allocate --> family 1 --> Bind --Opened--> (R bit: the port above --> Bind) --> family 2 --> ... --> answer
+//!                  ^           |
+//!                  +--refused--+  another port, up to BIND_TRIES times; then 508
+//! ```
+//!
+//! What is here belongs to somebody who is authenticated, and counts in his quota from the first moment.
+
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use core::net::SocketAddr;
+
+use ginnel_core::{Instant, Path, Port, Refused, Request, Ticket, Transport};
+use ginnel_stun::{attribute::AddressFamily, auth::Authenticated};
+
+use super::{
+    RelayAddress, Server,
+    allocation::{Relay, place, place_of},
+    answer::{Answer, Reply},
+    asked::{Head, Wish, Wishes},
+    policy::{Claim, PortPool},
+};
+
+/// How many ports are tried for one relayed address.
+pub(super) const BIND_TRIES: usize = 8;
+
+/// An address of the server, and its ports.
+#[derive(Debug)]
+pub(super) struct Address {
+    pub(super) relay: RelayAddress,
+    /// `None` if the range has no ports for this shard.
+    pub(super) pool: Option<PortPool>,
+    /// Nothing new is taken from it: the configuration has changed.
+    pub(super) retired: bool,
+}
+impl Address {
+    pub(super) fn new(relay: RelayAddress, pool: Option<PortPool>) -> Self {
+        Self { relay, pool, retired: false }
+    }
+}
+
+/// An Allocate request that waits for its relay sockets.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) head: Head,
+    pub(super) who: Authenticated,
+    pub(super) wishes: Wishes,
+    pub(super) claim: Claim,
+    pub(super) relays: [Option<Relay>; 2],
+    /// The port above, with EVEN-PORT and its R bit.
+    pub(super) reserved: Option<Relay>,
+    /// Under which token it is held.
+    pub(super) token: Option<[u8; 8]>,
+    pub(super) failed: Option<(AddressFamily, u16)>,
+    step: Step,
+    /// Ports that the driver refused: given back when there is another, so that none is tried twice.
+    refused: Vec<(u16, u16)>,
+    tries: usize,
+    ticket: Ticket,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The relayed address of a family.
+    Family(AddressFamily),
+    /// The port above it.
+    Above,
+}
+impl Opening {
+    pub(super) fn new(head: Head, who: Authenticated, wishes: Wishes, claim: Claim) -> Self {
+        Self {
+            head,
+            who,
+            wishes,
+            claim,
+            relays: [None; 2],
+            reserved: None,
+            token: None,
+            failed: None,
+            step: Step::Family(wishes.family),
+            refused: Vec::new(),
+            tries: 0,
+            ticket: Ticket(0),
+        }
+    }
+    /// With a relayed address that was reserved: nothing need be opened.
+    pub(super) fn hold(&mut self, relay: Relay) {
+        self.relays[place(relay.local.ip())] = Some(relay);
+    }
+}
+
+/// A socket that the driver was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    client: Path,
+    address: u16,
+    port: u16,
+}
+
+/// All that waits for sockets.
+#[derive(Debug, Default)]
+pub(super) struct Openings {
+    by_client: BTreeMap<Path, Opening>,
+    by_ticket: BTreeMap<Ticket, Asked>,
+    tickets: u64,
+}
+impl Openings {
+    pub(super) fn len(&self) -> usize {
+        self.by_client.len()
+    }
+    /// Whether the driver owes an answer.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.by_ticket.is_empty()
+    }
+    pub(super) fn get(&self, client: &Path) -> Option<&Opening> {
+        self.by_client.get(client)
+    }
+    pub(super) fn clients(&self) -> impl Iterator<Item = (&Path, &Opening)> {
+        self.by_client.iter()
+    }
+    pub(super) fn next_ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+}
+
+/// What the driver is to be asked: smaller than a [`Request`], since there may be one for each relay.
+#[derive(Clone, Debug)]
+pub(super) enum Ask {
+    Bind {
+        ticket: Ticket,
+        local: SocketAddr,
+    },
+    Release {
+        local: SocketAddr,
+    },
+    /// What TCP relays ask for.
+    #[allow(dead_code, reason = "TCP relays ask")]
+    Other(Box<Request>),
+}
+impl From<Ask> for Request {
+    fn from(ask: Ask) -> Self {
+        match ask {
+            Ask::Bind { ticket, local } => {
+                Self::Bind { ticket, ip: local.ip(), port: Port::Exact(local.port()) }
+            }
+            Ask::Release { local } => Self::Release { transport: Transport::Udp, local, remote: None },
+            Ask::Other(request) => *request,
+        }
+    }
+}
+
+impl Server {
+    /// Asks for the sockets of an Allocate request. Its answer leaves by `poll_transmit`.
+    pub(super) fn open(&mut self, now: Instant, client: Path, opening: Opening) {
+        let family = opening.wishes.family;
+        let is_held = opening.relays.iter().any(Option::is_some);
+        self.openings.by_client.insert(client, opening);
+        if is_held { self.finish(now, client) } else { self.begin(now, client, family) }
+    }
+    fn begin(&mut self, now: Instant, client: Path, family: AddressFamily) {
+        let Err(code) = self.bind(client, family) else { return };
+        if let Some(opening) = self.openings.by_client.get_mut(&client) {
+            // Where neither family can be had for want of addresses, that is why; else it is for want of ports.
+            let code = if opening.failed.is_none_or(|(_, first)| first == code) { code } else { 508 };
+            opening.failed = Some((family, code));
+        }
+        self.go_on(now, client, family);
+    }
+    /// This family is dealt with.
+    fn go_on(&mut self, now: Instant, client: Path, family: AddressFamily) {
+        let Some(opening) = self.openings.by_client.get(&client) else { return };
+        if opening.wishes.both && family == AddressFamily::Ipv4 {
+            self.begin(now, client, AddressFamily::Ipv6);
+        } else {
+            self.finish(now, client);
+        }
+    }
+    /// All is there that can be had.
+    fn finish(&mut self, now: Instant, client: Path) {
+        let Some(mut opening) = self.openings.by_client.remove(&client) else { return };
+        for (address, port) in core::mem::take(&mut opening.refused) {
+            self.give_port_back(address, port);
+        }
+        let (head, who) = (opening.head, opening.who.clone());
+        if let Some(relay) = opening.reserved.take() {
+            opening.token = self.reserve(now, relay, who.user());
+        }
+        let reply = match (opening.relays, opening.failed) {
+            ([None, None], failed) => Reply::Error(failed.map_or(508, |(_, code)| code)),
+            // RFC 8656 section 7.2, check 8: without the reservation the request cannot be satisfied.
+            (relays, _) if opening.wishes.wish == Wish::Pair && opening.token.is_none() => {
+                relays.iter().flatten().for_each(|relay| self.give_back(relay));
+                Reply::Error(508)
+            }
+            _ => self.make(now, client, opening),
+        };
+        self.answers.push_back(Answer { path: client, head, who, reply });
+        self.look_for_the_end();
+    }
+    /// Nobody waits for the answer any more.
+    pub(super) fn cancel(&mut self, client: &Path) -> bool {
+        let Some(opening) = self.openings.by_client.remove(client) else { return false };
+        for relay in opening.relays.iter().chain([&opening.reserved]).flatten() {
+            self.give_back(relay);
+        }
+        for &(address, port) in &opening.refused {
+            self.give_port_back(address, port);
+        }
+        true
+    }
+    /// Gives a socket back to the driver, and its port to the pool.
+    pub(super) fn give_back(&mut self, relay: &Relay) {
+        self.asks.push_back(Ask::Release { local: relay.local });
+        self.give_port_back(relay.address, relay.local.port());
+    }
+    pub(super) fn give_port_back(&mut self, address: u16, port: u16) {
+        if let Some(pool) = self.addresses.get_mut(usize::from(address)).and_then(|it| it.pool.as_mut()) {
+            pool.give_back(port);
+        }
+    }
+
+    /// Asks for a socket for a relayed address of this family, or says why there can be none.
+    fn bind(&mut self, client: Path, family: AddressFamily) -> Result<(), u16> {
+        let Some(opening) = self.openings.by_client.get(&client) else { return Ok(()) };
+        if opening.tries >= BIND_TRIES {
+            return Err(508);
+        }
+        let wish = opening.wishes.wish;
+        let fits = |it: &Address| !it.retired && AddressFamily::of(it.relay.local) == family;
+        let mut fitting: Vec<u16> =
+            self.addresses.iter().zip(0..).filter(|(it, _)| fits(it)).map(|(_, n)| n).collect();
+        if fitting.is_empty() {
+            return Err(440);
+        }
+        self.rng.shuffle(&mut fitting);
+        for index in fitting {
+            let Some(address) = self.addresses.get_mut(usize::from(index)) else { continue };
+            let taken = address.pool.as_mut().and_then(|pool| match wish {
+                Wish::Any | Wish::Reserved(_) => pool.take(),
+                Wish::Even => pool.take_even(),
+                Wish::Pair => pool.take_pair(),
+            });
+            if let Some(port) = taken {
+                self.ask(client, index, port, Step::Family(family));
+                return Ok(());
+            }
+        }
+        Err(508)
+    }
+    fn ask(&mut self, client: Path, address: u16, port: u16, step: Step) {
+        let ticket = self.openings.next_ticket();
+        let Some(at) = self.addresses.get(usize::from(address)) else { return };
+        self.asks.push_back(Ask::Bind { ticket, local: SocketAddr::new(at.relay.local, port) });
+        self.openings.by_ticket.insert(ticket, Asked { client, address, port });
+        if let Some(opening) = self.openings.by_client.get_mut(&client) {
+            (opening.step, opening.ticket) = (step, ticket);
+        }
+    }
+
+    /// The driver has answered. False if it was not asked from here.
+    pub(super) fn opened(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        result: Result<SocketAddr, Refused>,
+    ) -> bool {
+        let Some(asked) = self.openings.by_ticket.remove(&ticket) else { return false };
+        let waits = self.openings.by_client.get(&asked.client).is_some_and(|it| it.ticket == ticket);
+        match result {
+            // Nobody waits for it any more.
+            Ok(local) if !waits => self.give_back(&self.relay(asked, local)),
+            Err(_) if !waits => self.give_port_back(asked.address, asked.port),
+            Ok(local) => {
+                let relay = self.relay(asked, local);
+                self.bound(now, asked, relay);
+            }
+            Err(_) => self.refused(now, asked),
+        }
+        true
+    }
+    fn relay(&self, asked: Asked, local: SocketAddr) -> Relay {
+        let external =
+            self.addresses.get(usize::from(asked.address)).map_or(local.ip(), |it| it.relay.external);
+        let external = SocketAddr::new(external, local.port());
+        Relay { local, external, expires: Instant::EPOCH, address: asked.address }
+    }
+    fn bound(&mut self, now: Instant, asked: Asked, relay: Relay) {
+        let Some(opening) = self.openings.by_client.get_mut(&asked.client) else { return };
+        match opening.step {
+            Step::Family(family) => {
+                opening.relays[place_of(family)] = Some(relay);
+                if opening.wishes.wish == Wish::Pair {
+                    self.ask(asked.client, asked.address, asked.port + 1, Step::Above);
+                    return;
+                }
+                self.go_on(now, asked.client, family);
+            }
+            Step::Above => {
+                opening.reserved = Some(relay);
+                let family = opening.wishes.family;
+                self.go_on(now, asked.client, family);
+            }
+        }
+    }
+    fn refused(&mut self, now: Instant, asked: Asked) {
+        self.stats.relay_refusals += 1;
+        let Some(opening) = self.openings.by_client.get_mut(&asked.client) else { return };
+        opening.tries += 1;
+        opening.refused.push((asked.address, asked.port));
+        let family = match opening.step {
+            Step::Family(family) => {
+                if opening.wishes.wish == Wish::Pair {
+                    opening.refused.push((asked.address, asked.port + 1));
+                }
+                family
+            }
+            // The one below is of no use alone.
+            Step::Above => {
+                let family = opening.wishes.family;
+                if let Some(below) = opening.relays[place_of(family)].take() {
+                    self.give_back(&below);
+                }
+                family
+            }
+        };
+        self.begin(now, asked.client, family);
+    }
+}

@@ -1,0 +1,4 @@
+//! A server without sockets: what it answers, and what it relays.
+
+mod relaying;
+mod rig;
