@@ -32,20 +32,20 @@ mod config;
 mod data;
 mod ending;
 mod event;
-#[allow(dead_code, reason = "the server comes to it")]
-mod mobility;
 mod few;
 mod handover;
 mod hash;
+#[allow(dead_code, reason = "the server comes to it")]
+mod mobility;
 pub mod policy;
 mod refresh;
 mod relays;
 mod requests;
 mod shared;
 mod stats;
+mod table;
 #[allow(dead_code, reason = "the server comes to it")]
 mod tcp;
-mod table;
 mod timers;
 
 use alloc::{collections::VecDeque, vec::Vec};
@@ -72,8 +72,8 @@ use policy::{LiveRelays, PeerFilter, Quotas, Reservations, Tokens};
 use relays::{Address, Ask, Openings};
 pub use shared::Shared;
 pub use stats::{AllocationInfo, AllocationStats, Errors, Stats, Traffic};
-pub use tcp::{TcpLimits, TcpStats};
 use table::Table;
+pub use tcp::{TcpLimits, TcpStats};
 
 use crate::rest::UnixTime;
 
