@@ -31,8 +31,11 @@ pub struct ClientConfig {
     pub max_servers: usize,
     /// How often a request is repeated after error 500 (RFC 8489 section 6.3.4: at most 4).
     pub max_repeats: u32,
-    /// Whether an ALTERNATE-SERVER is followed (RFC 8489 section 10). Only one that is authenticated ever is.
+    /// Whether an ALTERNATE-SERVER is followed (RFC 8489 section 10), if it is authenticated.
     pub follow_alternate: bool,
+    /// Whether one that nothing shows to be the server's own is followed too, against RFC 8489 section 10: for servers that
+    /// redirect before they challenge. Anybody on the way can send such a client elsewhere.
+    pub follow_unauthenticated: bool,
     /// Whether hard ICMP errors fail requests (RFC 8489 section 6.2.1). Anybody who knows both addresses can forge them: a
     /// client that can wait may do without.
     pub heed_icmp: bool,
@@ -57,6 +60,7 @@ impl Default for ClientConfig {
             max_servers: 100,
             max_repeats: 4,
             follow_alternate: true,
+            follow_unauthenticated: false,
             heed_icmp: true,
             path_mtu: None,
             fingerprint: false,
@@ -110,6 +114,12 @@ impl ClientConfig {
     #[must_use]
     pub const fn with_follow_alternate(mut self, follow: bool) -> Self {
         self.follow_alternate = follow;
+        self
+    }
+    /// With alternate servers followed that are not authenticated, or not.
+    #[must_use]
+    pub const fn with_follow_unauthenticated(mut self, follow: bool) -> Self {
+        self.follow_unauthenticated = follow;
         self
     }
     /// With hard ICMP errors heeded, or not.

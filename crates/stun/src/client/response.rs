@@ -120,7 +120,7 @@ impl Client {
     ) -> Result<(SocketAddr, Option<Box<str>>), AlternateRefusal> {
         let Path { transport, local, remote } = transaction.path;
         let is_secure = matches!(transport, Transport::Tls | Transport::Dtls);
-        if proof != Proof::Given && !is_secure {
+        if proof != Proof::Given && !is_secure && !self.config.follow_unauthenticated {
             return Err(AlternateRefusal::Unauthenticated);
         }
         let server = error

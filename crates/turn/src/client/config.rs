@@ -66,8 +66,9 @@ impl From<&Candidate> for TurnServer {
 /// Whose socket the client uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Socket {
-    /// It asks the driver for one: on this address, or where routing leads. It gives it back when it closes, and takes
-    /// another where the server says that the five-tuple is in use (RFC 8656 section 7.4, 437).
+    /// It asks the driver for one, on this address of the host: over TCP, TLS and DTLS `None` leaves that to routing; over
+    /// UDP it must be said, since paths have both their ends. It gives it back when it closes, and takes another where
+    /// the server says that the five-tuple is in use (RFC 8656 section 7.4, 437).
     Own(Option<IpAddr>),
     /// A datagram socket that its owner has bound, by the address that the driver reported. For UDP alone; over other
     /// transports it is [`Socket::Own`] on that IP address.
@@ -118,10 +119,12 @@ pub enum RelayPort {
 ///
 /// ```
 /// use ginnel_stun::LongTermCredential;
-/// use ginnel_turn::client::{ClientConfig, Families, TurnServer};
+/// use ginnel_turn::client::{ClientConfig, Families, Socket, TurnServer};
 ///
 /// let server = TurnServer::udp("192.0.2.1:3478".parse()?);
-/// let config = ClientConfig::new(server, LongTermCredential::new("user", "pass")?).with_families(Families::Both);
+/// let config = ClientConfig::new(server, LongTermCredential::new("user", "pass")?)
+///     .with_socket(Socket::Own(Some("198.51.100.7".parse()?)))
+///     .with_families(Families::Both);
 /// assert_eq!(config.check(), Ok(()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -171,7 +174,8 @@ pub struct ClientConfig {
     pub stun: stun::ClientConfig,
 }
 impl ClientConfig {
-    /// A datagram relay of the server's default family, over a socket that the client opens.
+    /// A datagram relay of the server's default family, over a socket that the client opens. Over UDP,
+    /// [`with_socket`](Self::with_socket) has to say where.
     #[must_use]
     pub fn new(server: TurnServer, credential: LongTermCredential) -> Self {
         Self { credential: Some(credential), ..Self::unauthenticated(server) }
@@ -297,12 +301,25 @@ impl ClientConfig {
                 return Err(ConfigError::NotForTcp);
             }
         }
-        if let Socket::Lent(local) = self.socket
-            && local.is_ipv4() != self.server.address.is_ipv4()
-        {
-            return Err(ConfigError::SocketOfOtherFamily);
+        self.socket.check(&self.server)
+    }
+}
+impl Socket {
+    /// Whether the server can be reached from it.
+    pub(super) fn check(self, server: &TurnServer) -> Result<(), ConfigError> {
+        match self.ip() {
+            None if server.transport == Transport::Udp => Err(ConfigError::NoLocalAddress),
+            Some(ip) if ip.is_unspecified() => Err(ConfigError::NoLocalAddress),
+            Some(ip) if ip.is_ipv4() != server.address.is_ipv4() => Err(ConfigError::SocketOfOtherFamily),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+    /// The address of the host.
+    pub(super) const fn ip(self) -> Option<IpAddr> {
+        match self {
+            Self::Own(ip) => ip,
+            Self::Lent(local) => Some(local.ip()),
+        }
     }
 }
 
@@ -324,7 +341,12 @@ pub enum ConfigError {
         "a relay of TCP connections has neither even nor reserved ports, nor DONT-FRAGMENT: leave them out"
     )]
     NotForTcp,
+    /// Over UDP the client must be told from which address of the host to send.
+    #[error(
+        "name the address of this host to send from: `Socket::Own(Some(..))`, or the socket's own for `Socket::Lent`"
+    )]
+    NoLocalAddress,
     /// Nothing can be sent from there to the server.
-    #[error("the lent socket is of another address family than the server")]
+    #[error("the socket is of another address family than the server")]
     SocketOfOtherFamily,
 }

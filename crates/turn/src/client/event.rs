@@ -239,6 +239,10 @@ pub enum FailureReason {
     /// understood; after a 300 that is not followed, too.
     #[error("{0}")]
     Transaction(stun::FailureReason),
+    /// The request was not sent: it does not fit into a packet, as with a credential that is too long, or too many are on
+    /// their way.
+    #[error("the request was not sent: {0}")]
+    NotStarted(stun::StartError),
     /// 400: the server takes the request for malformed.
     #[error("the server calls the request malformed (400)")]
     BadRequest,
@@ -288,6 +292,9 @@ pub enum FailureReason {
     /// The allocation was not refreshed in time.
     #[error("the allocation has expired")]
     Expired,
+    /// The allocation was to be moved, and the server has given no ticket for that (RFC 8016).
+    #[error("the server gave no ticket to move the allocation with")]
+    NoTicket,
     /// The server refuses a channel that it had bound (RFC 8656 section 12.3).
     #[error("the server's channels are not those of the client any more")]
     OutOfSync,
@@ -318,6 +325,25 @@ impl FailureReason {
             _ => None,
         }
     }
+    /// What an error code says.
+    pub(super) const fn of_code(code: u16) -> Self {
+        match code {
+            400 => Self::BadRequest,
+            401 => Self::Transaction(stun::FailureReason::Unauthenticated),
+            403 => Self::Forbidden,
+            420 => Self::UnknownAttribute,
+            437 => Self::AllocationMismatch,
+            440 => Self::AddressFamilyNotSupported,
+            441 => Self::WrongCredentials,
+            442 => Self::UnsupportedTransport,
+            443 => Self::PeerAddressFamilyMismatch,
+            446 => Self::ConnectionAlreadyExists,
+            447 => Self::ConnectionFailed,
+            486 => Self::QuotaReached,
+            508 => Self::InsufficientCapacity,
+            other => Self::Refused(other),
+        }
+    }
 }
 
 /// Why a command about a peer was not taken.
@@ -342,6 +368,9 @@ pub enum PeerError {
     /// There is no such connection, or it cannot do that now.
     #[error("there is no such connection")]
     NoConnection,
+    /// The server could not connect to this peer, less than 10 seconds ago (RFC 6062 section 4.3).
+    #[error("the server could not connect to that peer: wait until 10 seconds after that")]
+    TooSoon,
     /// A connection to this peer is there or under way (RFC 6062 section 4.3).
     #[error("there is a connection to that peer already")]
     AlreadyConnected,

@@ -1,0 +1,3 @@
+//! The body of the fuzz target `turn_client`.
+
+pub(in crate::client) mod relay;

@@ -1,0 +1,282 @@
+//! Sockets and streams to the server, what comes of losing one, and when to try again (RFC 8656 sections 7.1 and 7.4).
+
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use ginnel_core::{Alpn, Framing, Instant, Notice, Path, Port, Refused, Request, Ticket, Transport};
+use ginnel_stun::client::RequestId;
+
+use super::{
+    Client,
+    config::{Socket, TurnServer},
+    event::{Event, FailureReason},
+    state::{Line, MoveStep, Opening, Purpose, Recovery, Setup, State},
+    timers::Timer,
+};
+
+/// The first and the longest wait between attempts of a client that recovers, unless the RFC wants a longer one.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How much longer, at random, so that the clients of a server that was away do not come back all at once: a half.
+const SPREAD: u64 = 500;
+
+impl Client {
+    /// Begins an attempt, with the server of the config.
+    pub(super) fn begin(&mut self, now: Instant) {
+        let server = self.config.server;
+        let moved = self.setup.server.address != server.address;
+        self.setup.server = server;
+        match &mut self.line {
+            Some(line) if !moved || line.path.transport == Transport::Udp => {
+                line.path.remote = server.address;
+                self.allocate(now);
+            }
+            _ => self.open(now),
+        }
+    }
+    /// Asks for the socket, unless it was lent.
+    pub(super) fn open(&mut self, now: Instant) {
+        self.release_line();
+        let server = self.setup.server;
+        match self.config.socket {
+            Socket::Lent(local) if server.transport == Transport::Udp => {
+                self.line = Some(Line { path: Path::udp(local, server.address), own: false });
+                self.allocate(now);
+            }
+            socket => {
+                let ticket = self.request_socket(server, socket.ip());
+                self.state = State::Opening(Opening { ticket, follow: None });
+            }
+        }
+    }
+    /// Asks the driver for a socket or a stream to this server.
+    pub(super) fn request_socket(&mut self, server: TurnServer, ip: Option<IpAddr>) -> Ticket {
+        let TurnServer { transport, address, host } = server;
+        let ticket = self.new_ticket();
+        let tls = matches!(transport, Transport::Tls | Transport::Dtls);
+        self.requests.push_back(match (transport, ip) {
+            (Transport::Udp, Some(ip)) => Request::Bind { ticket, ip, port: Port::Any },
+            _ => Request::Connect {
+                ticket,
+                transport,
+                local: ip.map(|ip| SocketAddr::new(ip, 0)),
+                remote: address,
+                framing: Framing::Stun,
+                host: if tls { host } else { None },
+                alpn: tls.then_some(Alpn::TURN),
+            },
+        });
+        ticket
+    }
+    fn new_ticket(&mut self) -> Ticket {
+        // Tickets that fit into 32 bits can be nested by four owners.
+        self.next_ticket = self.next_ticket.wrapping_add(1) & u64::from(u32::MAX);
+        Ticket(self.next_ticket)
+    }
+    /// Gives the socket back, if it is the client's.
+    pub(super) fn release_line(&mut self) {
+        if let Some(line) = self.line.take() {
+            self.release(line);
+        }
+    }
+    pub(super) fn release(&mut self, line: Line) {
+        if line.own {
+            self.requests.push_back(Request::release(line.path));
+        }
+    }
+
+    /// News of sockets. What is not the client's is let be.
+    pub(super) fn on_notice(&mut self, now: Instant, notice: Notice) {
+        match notice {
+            Notice::Opened { ticket, result } => self.on_opened(now, ticket, result),
+            Notice::Lost { .. } => self.on_socket_lost(now, notice),
+            Notice::Unreachable { path, .. } => {
+                self.stun.handle_notice(now, notice);
+                if self.line.is_some_and(|line| line.path == path) {
+                    self.ask_if_alive(now);
+                }
+            }
+            Notice::Accepted { .. } | Notice::Spliced { .. } => {}
+        }
+    }
+    fn on_opened(&mut self, now: Instant, ticket: Ticket, result: Result<SocketAddr, Refused>) {
+        let server = self.setup.server;
+        let line = |local| Line { path: Path::new(server.transport, local, server.address), own: true };
+        match &self.state {
+            State::Opening(opening) if opening.ticket == ticket => match (result, opening.follow) {
+                (Ok(local), None) => {
+                    self.line = Some(line(local));
+                    self.allocate(now);
+                }
+                (Ok(local), Some(request)) => self.follow(now, request, line(local)),
+                (Err(refused), follow) => {
+                    if let Some(request) = follow {
+                        self.cancel_request(request);
+                    }
+                    self.on_attempt_failed(now, FailureReason::Socket(refused));
+                }
+            },
+            State::Allocated(allocation) if allocation.is_opening(ticket) => {
+                self.on_move_opened(now, result.map(line));
+            }
+            _ if self.connections.is_opening(ticket) => self.on_connection_opened(now, ticket, result),
+            // Asked for by an attempt that has ended since.
+            _ => {
+                if let Ok(local) = result {
+                    self.release(line(local));
+                }
+            }
+        }
+    }
+
+    /// RFC 8489 section 10, over a stream: the alternate server takes a connection of its own.
+    pub(super) fn on_alternate(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        address: SocketAddr,
+        domain: Option<&str>,
+    ) {
+        let for_allocate = self.on_their_way.contains(&(request, Purpose::Allocate));
+        if !for_allocate {
+            // The server will not serve this allocation any more.
+            self.cancel_request(request);
+            return self.on_lost(now, FailureReason::Refused(300));
+        }
+        let host = domain.and_then(|domain| domain.parse().ok()).or(self.config.server.host);
+        let server = TurnServer { address, host, ..self.setup.server };
+        self.setup.server = server;
+        self.release_line();
+        let ticket = self.request_socket(server, self.config.socket.ip());
+        self.state = State::Opening(Opening { ticket, follow: Some(request) });
+        self.events.push_back(Event::Redirected { server });
+    }
+    fn follow(&mut self, now: Instant, request: RequestId, line: Line) {
+        self.line = Some(line);
+        self.state = State::Allocating;
+        if let Err(error) = self.stun.follow(now, request, line.path) {
+            self.cancel_request(request);
+            self.on_attempt_failed(now, FailureReason::NotStarted(error));
+        }
+    }
+    fn cancel_request(&mut self, request: RequestId) {
+        self.stun.cancel(request);
+        self.on_their_way.retain(|(other, _)| *other != request);
+    }
+
+    fn on_socket_lost(&mut self, now: Instant, notice: Notice) {
+        self.on_connections_lost(now, notice);
+        if let State::Allocated(allocation) = &mut self.state {
+            if allocation.old.is_some_and(|line| notice.ends(line.path)) {
+                allocation.old = None;
+                self.timers.clear(Timer::OldPath);
+            }
+            if let Some(moving) = &allocation.moving
+                && let MoveStep::Asking(line) = moving.step
+                && notice.ends(line.path)
+            {
+                self.stun.handle_notice(now, notice);
+                return self.drain(now);
+            }
+        }
+        let Some(line) = self.line.filter(|line| notice.ends(line.path)) else { return };
+        self.line = None;
+        match &self.state {
+            State::Allocated(allocation) => {
+                if allocation.moving.is_some() {
+                    // It may still succeed; if not, that is the end.
+                    return;
+                }
+                if line.own && allocation.ticket.is_some() {
+                    return self.move_to(now, self.config.socket);
+                }
+                self.on_lost(now, FailureReason::SocketLost);
+            }
+            State::Allocating => {
+                self.cancel(|purpose| purpose == Purpose::Allocate);
+                self.on_attempt_failed(now, FailureReason::SocketLost);
+            }
+            State::Deleting(_) => self.on_deleted(now),
+            State::Opening(_) | State::Waiting | State::Ended => {}
+        }
+    }
+
+    /// An attempt to allocate has failed: the end, or another one later if there was an allocation before.
+    pub(super) fn on_attempt_failed(&mut self, now: Instant, reason: FailureReason) {
+        self.cancel(|_| true);
+        if self
+            .line
+            .is_some_and(|line| !line.path.transport.is_stream() && line.path.transport != Transport::Udp)
+            || self.line.is_some_and(|line| line.path.remote != self.config.server.address && line.own)
+        {
+            // A dead DTLS session, or a way to another server: the next attempt opens its own.
+            self.release_line();
+        }
+        let Some(recovery) = self.recovery.as_mut().filter(|_| reason.may_pass()) else {
+            return self.fail(reason);
+        };
+        let backoff = FIRST_WAIT.saturating_mul(1 << recovery.failed.min(8)).min(LONGEST_WAIT);
+        recovery.failed += 1;
+        let spread = backoff.saturating_mul(self.rng.below(SPREAD) as u32) / 1000;
+        let after = (backoff + spread).max(reason.retry_after().unwrap_or_default());
+        if now + after > recovery.until {
+            return self.fail(reason);
+        }
+        self.state = State::Waiting;
+        self.timers.clear_all();
+        self.timers.set(Timer::Attempt, Some(now + after));
+        self.events.push_back(Event::Retrying { reason, after });
+    }
+    /// The allocation has gone: another one is asked for at once.
+    pub(super) fn on_lost(&mut self, now: Instant, reason: FailureReason) {
+        self.leave_allocation();
+        self.stats.lost += 1;
+        self.events.push_back(Event::Lost { reason });
+        if self.config.recover.is_zero() || self.config.socket_is_gone(self.line) {
+            return self.fail(reason);
+        }
+        self.recovery = Some(Recovery { until: now + self.config.recover, failed: 0 });
+        let without = self.setup.without.take();
+        self.setup = Setup { without, server: self.setup.server, ..Setup::new(&self.config) };
+        self.begin(now);
+    }
+    /// What goes with an allocation: requests, the paths of a move, TCP connections; permissions and channels wait for the
+    /// next one.
+    pub(super) fn leave_allocation(&mut self) {
+        self.cancel(|_| true);
+        if let State::Allocated(allocation) = core::mem::replace(&mut self.state, State::Waiting) {
+            let moving = allocation.moving.and_then(|moving| match moving.step {
+                MoveStep::Asking(line) => Some(line),
+                MoveStep::Opening(_) => None,
+            });
+            for line in [moving, allocation.old].into_iter().flatten() {
+                self.release(line);
+            }
+        }
+        self.timers.clear_all();
+        self.end_connections();
+        self.permissions.allocation_gone();
+        self.channels.allocation_gone();
+    }
+    /// The end.
+    pub(super) fn fail(&mut self, reason: FailureReason) {
+        self.end(Event::Failed { reason });
+    }
+    pub(super) fn end(&mut self, last: Event) {
+        if matches!(self.state, State::Ended) {
+            return;
+        }
+        self.leave_allocation();
+        self.release_line();
+        self.state = State::Ended;
+        self.events.push_back(last);
+    }
+}
+impl super::ClientConfig {
+    /// A socket that was lent and lost cannot be replaced by the client.
+    fn socket_is_gone(&self, line: Option<Line>) -> bool {
+        line.is_none() && self.server.transport == Transport::Udp && matches!(self.socket, Socket::Lent(_))
+    }
+}

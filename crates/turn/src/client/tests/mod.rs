@@ -1,0 +1,4 @@
+//! A client and a server of a few lines, without a network: each test is a timeline of what is asked, answered and told.
+
+mod allocating;
+mod world;
