@@ -55,6 +55,8 @@ pub struct Limits {
     pub accepted_from_one: usize,
     /// Of those in the middle of a TLS handshake. Default: 128.
     pub handshakes: usize,
+    /// Of those, from one source, so that nobody keeps all others out by handshakes that never end. Default: 32.
+    pub handshakes_from_one: usize,
     /// Streams that the machine has opened or is opening. Default: 1,024.
     pub connected: usize,
     /// How long connecting may take. Default: 10 s.
@@ -65,6 +67,9 @@ pub struct Limits {
     /// 10 minutes, above the 5 after which the permissions of a relay end (RFC 8656 section 9). Streams that the machine
     /// has opened are its own affair.
     pub idle: Duration,
+    /// How long a stream that somebody else has opened may take for its first message, and for a message of which some has
+    /// come, where it is cut into messages. Without that, an octet now and then would keep a stream for ever. Default: 30 s.
+    pub message: Duration,
     /// Octets that wait for a peer who does not read. A message that does not fit behind them is dropped, as a whole.
     /// Default: 128 KiB; below the longest message of 65,552 octets such are never sent.
     pub unsent: usize,
@@ -80,10 +85,12 @@ impl Default for Limits {
             accepted: 1_024,
             accepted_from_one: 64,
             handshakes: 128,
+            handshakes_from_one: 32,
             connected: 1_024,
             connect: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(600),
+            message: Duration::from_secs(30),
             unsent: 128 << 10,
             stalled: Duration::from_secs(30),
             linger: Duration::from_secs(3),
@@ -101,6 +108,16 @@ impl Limits {
     #[must_use]
     pub const fn with_handshakes(self, handshakes: usize, handshake: Duration) -> Self {
         Self { handshakes, handshake, ..self }
+    }
+    /// So many handshakes of one source at a time.
+    #[must_use]
+    pub const fn with_handshakes_from_one(self, handshakes_from_one: usize) -> Self {
+        Self { handshakes_from_one, ..self }
+    }
+    /// So long for a message to be whole.
+    #[must_use]
+    pub const fn with_message(self, message: Duration) -> Self {
+        Self { message, ..self }
     }
     /// So many that the machine opens, for so long each.
     #[must_use]

@@ -13,7 +13,7 @@ use ginnel_core::{
 };
 
 use crate::{
-    App, Config, Runtime, Stats, Timer,
+    App, Config, Ejected, Runtime, Stats, Timer,
     bind::Sharing,
     stream::{Intake, Piece},
     udp::{Arena, arrived_at},
@@ -196,6 +196,24 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.wire.room(path)
     }
 
+    /// Takes an open stream out of this driver, for another to [`adopt`](Self::adopt): a server of several threads moves a stream
+    /// to where its allocation lives. The machine is not told, and has forgotten the stream already. `None` if there is no such
+    /// stream, or it is joined to another.
+    pub fn eject(&mut self, path: Path) -> Option<Ejected> {
+        self.wire.eject(path)
+    }
+
+    /// Takes a stream in that another driver had. The machine is told by
+    /// [`Notice::Accepted`](ginnel_core::Notice::Accepted), and then shown what has come behind the last message that the other
+    /// machine was shown.
+    ///
+    /// # Errors
+    /// When a limit of streams is reached, or the runtime cannot watch it; the stream is closed then.
+    pub fn adopt(&mut self, ejected: Ejected) -> Result<Path, Refused> {
+        self.wire.turn(self.epoch.now());
+        self.wire.adopt(ejected)
+    }
+
     #[cfg(feature = "testing")]
     pub(crate) fn traces(&self) -> [usize; 5] {
         self.wire.traces()
@@ -360,6 +378,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                     let Some(packet) = Packet::received(reading.intake.buffer(limit), range) else { break };
                     *budget = budget.saturating_sub(1);
                     self.wire.stats.messages_received += 1;
+                    reading.messages += 1;
                     let Self { machine, wire, events, .. } = self;
                     deliver(machine, wire, events, now, &mut Receive::new(path, packet), app);
                     self.settle(now);

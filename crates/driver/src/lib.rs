@@ -26,5 +26,6 @@ pub use interfaces::{Interfaces, interfaces};
 pub use runtime::{Interest, Listener, Runtime, Socket, Timer};
 pub use socket2::SockRef;
 pub use stats::Stats;
+pub use stream::Ejected;
 #[cfg(feature = "tls")]
 pub use stream::{ClientTls, ServerTls, TlsError};

@@ -45,6 +45,14 @@ pub struct Stats {
     pub streams_malformed: u64,
     /// Streams that were closed because they were idle for too long.
     pub streams_idle: u64,
+    /// Streams that were closed because a message was not whole in time, or none came at all.
+    pub streams_slow: u64,
+    /// Pairs of streams that were joined.
+    pub splices: u64,
+    /// Octets that passed between joined streams.
+    pub spliced_octets: u64,
+    /// Streams that were taken over from another driver.
+    pub adopted: u64,
     /// Streams that were closed because the peer took nothing for too long.
     pub streams_stalled: u64,
 }

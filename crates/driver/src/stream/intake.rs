@@ -96,7 +96,11 @@ impl Intake {
 
     /// Takes over what the shared one has left.
     pub(crate) fn keep(&mut self, left: &Self) {
-        let octets = left.octets();
+        self.fill(left.octets());
+    }
+
+    /// Begins with these octets.
+    pub(crate) fn fill(&mut self, octets: &[u8]) {
         if octets.is_empty() {
             return self.clear();
         }
@@ -106,6 +110,14 @@ impl Intake {
             self.buf.resize(needed, 0);
         }
         self.buf[ROOM..ROOM + octets.len()].copy_from_slice(octets);
+    }
+
+    /// Takes as many octets as there are and fit, messages or not.
+    pub(crate) fn take(&mut self, buf: &mut [u8]) -> usize {
+        let count = buf.len().min(self.end - self.start);
+        buf[..count].copy_from_slice(&self.octets()[..count]);
+        self.start += count;
+        count
     }
 
     /// Forgets what is there.

@@ -13,6 +13,7 @@
 //! never breaks; a peer that takes nothing for long loses the stream.
 
 mod intake;
+mod moving;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -20,12 +21,14 @@ use std::{
     collections::VecDeque,
     io::{self, Read as _},
     net::{IpAddr, Ipv6Addr, Shutdown},
+    num::NonZeroU32,
     task::Waker,
 };
 
 use ginnel_core::{Framing, Instant, Path, Refused, Ticket};
 
 pub(crate) use intake::{Intake, Piece};
+pub use moving::Ejected;
 #[cfg(feature = "tls")]
 pub use tls::{ClientTls, ServerTls, TlsError};
 #[cfg(feature = "tls")]
@@ -51,6 +54,10 @@ pub(crate) struct Stream<S> {
     pub(crate) waker: Waker,
     /// The front of a message.
     pub(crate) intake: Intake,
+    /// Since when a message is waited for whole; of accepted streams alone, and where there are messages.
+    pub(crate) begun: Option<Instant>,
+    /// Where it goes on, if its octets are not for the machine.
+    pub(crate) joint: Option<Box<Joint>>,
     /// What waits for the peer.
     pub(crate) unsent: VecDeque<u8>,
     /// Whether it is among those to be flushed.
@@ -97,6 +104,27 @@ impl Source {
     }
 }
 
+/// One direction of two joined streams: from the one that has it to the other.
+#[derive(Debug)]
+pub(crate) struct Joint {
+    /// The number of that.
+    pub(crate) other: usize,
+    /// It is `one` of the request.
+    pub(crate) first: bool,
+    /// So many were handed on.
+    pub(crate) octets: u64,
+    /// At most so many in a second.
+    pub(crate) rate: Option<NonZeroU32>,
+    /// When more may be read, where there is a rate.
+    pub(crate) next: Instant,
+    /// Nothing more will come.
+    pub(crate) ended: bool,
+    /// Nothing more will be sent, and the peer is told so.
+    pub(crate) said: bool,
+    /// It is not read, since the other has no room.
+    pub(crate) blocked: bool,
+}
+
 /// What writing has come to.
 pub(crate) enum Flushed {
     All,
@@ -106,16 +134,32 @@ pub(crate) enum Flushed {
 
 impl<S: Socket> Stream<S> {
     /// When something is overdue.
-    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+    pub(crate) fn deadline(&self, now: Instant, limits: &Limits) -> Option<Instant> {
         match self.state {
             State::Connecting { until, .. } | State::Closing { until, .. } => Some(until),
             #[cfg(feature = "tls")]
             State::Shaking { until, .. } => Some(until),
             State::Open => {
+                if let Some(joint) = &self.joint {
+                    // A peer that rests is held back and not lost: there is a bound to what waits for it.
+                    let idle = self.active + limits.idle;
+                    return Some(joint.resumes(now).map_or(idle, |at| at.min(idle)));
+                }
                 let idle = self.accepted.map(|_| self.active + limits.idle);
                 let stalled = self.stalled.map(|since| since + limits.stalled);
-                [idle, stalled].into_iter().flatten().min()
+                let slow = self.begun.map(|since| since + limits.message);
+                [idle, stalled, slow].into_iter().flatten().min()
             }
+        }
+    }
+
+    /// Messages were taken out, or not, and some octets are left or not: notes since when the next is waited for.
+    pub(crate) fn note_front(&mut self, now: Instant, messages: usize) {
+        let waits = !self.intake.is_empty();
+        if self.accepted.is_none() || !has_messages(self.framing) {
+            self.begun = None;
+        } else if messages > 0 || self.begun.is_none() {
+            self.begun = waits.then_some(now);
         }
     }
 
@@ -234,6 +278,11 @@ impl<S: Socket> Stream<S> {
             _ => Ok(true),
         }
     }
+}
+
+/// Whether what comes is to be whole at some time.
+pub(crate) const fn has_messages(framing: Framing) -> bool {
+    matches!(framing, Framing::Stun | Framing::Rfc4571)
 }
 
 /// Why connecting failed.

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use ginnel_core::{Notice, Path, Refused};
+use ginnel_core::{Instant, Notice, Path, Refused};
 
 use super::{Look, Slot, Wire};
 use crate::{
@@ -29,9 +29,13 @@ impl<R: Runtime> Wire<R> {
         }
     }
 
-    fn close_stream(&mut self, path: Path) {
+    pub(super) fn close_stream(&mut self, path: Path) {
         let Some(number) = self.by_path.remove(&path) else { return };
         let until = self.now + self.config.limits.linger;
+        let Some(stream) = self.stream(number) else { return };
+        if let Some(joint) = stream.joint.take() {
+            self.part(path, &joint);
+        }
         let Some(stream) = self.stream(number) else { return };
         stream.state = State::Closing { until, said: false };
         stream.intake = Intake::default();
@@ -94,8 +98,7 @@ impl<R: Runtime> Wire<R> {
     /// The stream has ended, and the machine is told.
     pub(super) fn lose(&mut self, number: usize, path: Path) {
         self.drop_stream(number);
-        let Path { transport, local, remote } = path;
-        self.notices.push_back(Notice::Lost { transport, local, remote: Some(remote) });
+        self.notices.push_back(lost(path));
     }
 
     pub(super) fn drop_stream(&mut self, number: usize) {
@@ -113,11 +116,11 @@ impl<R: Runtime> Wire<R> {
                 self.counts.accepted -= 1;
                 #[cfg(feature = "tls")]
                 if matches!(stream.state, State::Shaking { .. }) {
-                    self.counts.handshakes -= 1;
+                    self.shaken(source);
                 }
                 if let Some(count) = self.sources.get_mut(&source) {
-                    *count -= 1;
-                    if *count == 0 {
+                    count.streams -= 1;
+                    if count.streams == 0 {
                         self.sources.remove(&source);
                     }
                 }
@@ -125,6 +128,9 @@ impl<R: Runtime> Wire<R> {
             None => self.counts.connected -= 1,
         }
         self.free.push(number);
+        if let Some(joint) = stream.joint.take() {
+            self.part(stream.path, &joint);
+        }
     }
 
     /// The alarm of this number has gone off.
@@ -137,7 +143,11 @@ impl<R: Runtime> Wire<R> {
             }
             Some(Some(Slot::Stream(stream))) => {
                 stream.alarm = None;
-                if stream.deadline(&limits).is_none_or(|at| at > now) {
+                if stream.deadline(now, &limits).is_none_or(|at| at > now) {
+                    // A rate may have let go of it.
+                    if stream.joint.is_some() {
+                        self.ready.again(number);
+                    }
                     return self.watch(number);
                 }
                 self.give_up(number);
@@ -160,8 +170,14 @@ impl<R: Runtime> Wire<R> {
             }
             State::Closing { .. } => self.drop_stream(number),
             State::Open => {
-                if stream.stalled.is_some_and(|since| since + limits.stalled <= now) {
+                let joined = stream.joint.is_some();
+                let overdue = |since: Option<Instant>, limit| {
+                    since.is_some_and(|since| !joined && since + limit <= now)
+                };
+                if overdue(stream.stalled, limits.stalled) {
                     self.stats.streams_stalled += 1;
+                } else if overdue(stream.begun, limits.message) {
+                    self.stats.streams_slow += 1;
                 } else {
                     self.stats.streams_idle += 1;
                 }
@@ -169,4 +185,10 @@ impl<R: Runtime> Wire<R> {
             }
         }
     }
+}
+
+/// What the machine is told of a stream that has ended.
+pub(super) fn lost(path: Path) -> Notice {
+    let Path { transport, local, remote } = path;
+    Notice::Lost { transport, local, remote: Some(remote) }
 }

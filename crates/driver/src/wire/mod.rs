@@ -6,6 +6,8 @@
 mod alarms;
 mod datagrams;
 mod ending;
+mod joining;
+mod moving;
 mod opening;
 mod streams;
 
@@ -47,7 +49,7 @@ pub(crate) struct Wire<R: Runtime> {
     /// Those that are open: a path that was released is gone from here at once.
     by_path: BTreeMap<Path, usize>,
     /// How many streams come from where.
-    sources: BTreeMap<Source, usize>,
+    sources: BTreeMap<Source, FromOne>,
     counts: Counts,
     pub(crate) alarms: Alarms,
     pub(crate) ready: Arc<Ready>,
@@ -55,6 +57,8 @@ pub(crate) struct Wire<R: Runtime> {
     /// Streams with something new to send.
     dirty: Vec<usize>,
     errors: ErrorQueue,
+    /// Where octets pass from one stream to another.
+    scratch: Vec<u8>,
     /// What the machine has not been told yet.
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) stats: Stats,
@@ -67,6 +71,16 @@ struct Counts {
     #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "there are no handshakes"))]
     handshakes: usize,
     connected: usize,
+}
+
+/// How many streams of one source there are.
+#[derive(Clone, Copy, Debug, Default)]
+struct FromOne {
+    /// Of those that it has opened.
+    streams: usize,
+    /// Of those, in the middle of a handshake.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "there are no handshakes"))]
+    handshakes: usize,
 }
 
 #[derive(Debug)]
@@ -125,6 +139,7 @@ impl<R: Runtime> Wire<R> {
             out: Outbox::new(),
             dirty: Vec::new(),
             errors: ErrorQueue::new(),
+            scratch: Vec::new(),
             notices: VecDeque::new(),
             stats: Stats::default(),
         }
@@ -285,9 +300,8 @@ impl<R: Runtime, E> Io<E> for Side<'_, R, E> {
                 self.wire.reframe(path, framing);
                 None
             }
-            Request::Splice { one, other, .. } => {
-                self.wire.release_stream(one);
-                self.wire.release_stream(other);
+            Request::Splice { one, other, rate } => {
+                self.wire.splice(one, other, rate);
                 None
             }
         }

@@ -15,7 +15,7 @@ use crate::stream::Session;
 use crate::{
     Listener as _, Runtime, Socket,
     bind::{self, Sharing},
-    stream::{Intake, Source, State, Stream, refused},
+    stream::{Intake, Source, State, Stream, has_messages, refused},
     udp::plain,
 };
 
@@ -85,7 +85,7 @@ impl<R: Runtime> Wire<R> {
         false
     }
 
-    fn place(
+    pub(super) fn place(
         &mut self,
         io: R::Stream,
         path: Path,
@@ -104,6 +104,8 @@ impl<R: Runtime> Wire<R> {
             accepted,
             waker,
             intake: Intake::default(),
+            begun: accepted.filter(|_| has_messages(framing)).map(|_| self.now),
+            joint: None,
             unsent: std::collections::VecDeque::new(),
             dirty: false,
             active: self.now,
@@ -119,7 +121,7 @@ impl<R: Runtime> Wire<R> {
     /// Sets the alarm of a stream to what may be overdue next.
     pub(super) fn watch(&mut self, number: usize) {
         let Some(Some(Slot::Stream(stream))) = self.slots.get_mut(number) else { return };
-        let at = stream.deadline(&self.config.limits);
+        let at = stream.deadline(self.now, &self.config.limits);
         self.alarms.set(number, &mut stream.alarm, at);
     }
 
@@ -181,14 +183,22 @@ impl<R: Runtime> Wire<R> {
         Look::Again(ACCEPTS_PER_LOOK)
     }
 
+    /// Whether another stream of this source is one too many.
+    pub(super) fn is_full(&self, source: Source) -> bool {
+        let limits = &self.config.limits;
+        let from_there = self.sources.get(&source).map_or(0, |from_one| from_one.streams);
+        self.counts.accepted >= limits.accepted || from_there >= limits.accepted_from_one
+    }
+
     /// Takes a stream in that somebody has opened, or resets it.
     fn take_in(&mut self, io: R::Stream, transport: Transport, framing: Framing, remote: SocketAddr) {
         let limits = self.config.limits;
         let source = Source::of(remote.ip());
-        let from_there = self.sources.get(&source).copied().unwrap_or(0);
-        let handshakes = transport == Transport::Tls && self.counts.handshakes >= limits.handshakes;
-        let full =
-            self.counts.accepted >= limits.accepted || from_there >= limits.accepted_from_one || handshakes;
+        let from_there = self.sources.get(&source).copied().unwrap_or_default();
+        let handshakes = transport == Transport::Tls
+            && (self.counts.handshakes >= limits.handshakes
+                || from_there.handshakes >= limits.handshakes_from_one);
+        let full = self.is_full(source) || handshakes;
         let local = io.sock_ref().local_addr().ok().and_then(|local| local.as_socket()).map(plain);
         let Some(local) = local.filter(|_| !full) else {
             self.stats.accept_refused += 1;
@@ -213,12 +223,13 @@ impl<R: Runtime> Wire<R> {
         let state = State::Open;
         self.stats.accepted += 1;
         self.counts.accepted += 1;
-        *self.sources.entry(source).or_default() += 1;
+        self.sources.entry(source).or_default().streams += 1;
         let number = self.place(io, path, framing, state, Some(source));
         #[cfg(feature = "tls")]
         if let (Some(session), Some(stream)) = (session, self.stream(number)) {
             stream.tls = Some(session);
             self.counts.handshakes += 1;
+            self.sources.entry(source).or_default().handshakes += 1;
             return;
         }
         self.enlist(path, number);

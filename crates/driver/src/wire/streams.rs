@@ -9,10 +9,10 @@ use ginnel_core::{Framing, Notice, Packet, Path, Refused, Ticket};
 
 use super::{Look, Slot, Wire};
 #[cfg(feature = "tls")]
-use crate::stream::{Handshake, Stream};
+use crate::stream::{Handshake, Source, Stream};
 use crate::{
     Interest, Runtime, Socket,
-    stream::{Flushed, Intake, State, refused},
+    stream::{Flushed, Intake, State, has_messages, refused},
     udp::plain,
 };
 
@@ -25,6 +25,7 @@ impl<R: Runtime> Wire<R> {
             State::Connecting { ticket, .. } => self.look_at_connecting(number, ticket),
             #[cfg(feature = "tls")]
             State::Shaking { ticket, .. } => self.shake(number, ticket),
+            State::Open if stream.joint.is_some() => self.look_at_joined(number),
             State::Open => {
                 self.flush_stream(number);
                 if self.stream(number).is_some() { Look::Octets } else { Look::Again(1) }
@@ -68,8 +69,8 @@ impl<R: Runtime> Wire<R> {
         let Stream { io, tls: Some(tls), waker, .. } = stream else { return Look::Gone };
         match tls.shake(io) {
             Handshake::Done => {
-                if ticket.is_none() {
-                    self.counts.handshakes -= 1;
+                if let Some(source) = stream.accepted {
+                    self.shaken(source);
                 }
                 self.opened(number, ticket);
                 Look::Again(1)
@@ -80,6 +81,15 @@ impl<R: Runtime> Wire<R> {
                 Poll::Ready(Err(_)) => self.fail_handshake(number, ticket, Refused::NotPermitted),
             },
             Handshake::Failed(why) => self.fail_handshake(number, ticket, why),
+        }
+    }
+
+    /// A handshake that somebody else began is over.
+    #[cfg(feature = "tls")]
+    pub(super) fn shaken(&mut self, source: Source) {
+        self.counts.handshakes -= 1;
+        if let Some(from_one) = self.sources.get_mut(&source) {
+            from_one.handshakes -= 1;
         }
     }
 
@@ -105,6 +115,7 @@ impl<R: Runtime> Wire<R> {
         let now = self.now;
         let Some(stream) = self.stream(number) else { return };
         (stream.state, stream.active) = (State::Open, now);
+        stream.begun = stream.begun.map(|_| now);
         let path = stream.path;
         #[cfg(feature = "tls")]
         let alpn = stream.tls.as_ref().and_then(|tls| tls.alpn());
@@ -129,8 +140,11 @@ impl<R: Runtime> Wire<R> {
     /// The stream is cut like that from now on.
     pub(super) fn reframe(&mut self, path: Path, framing: Framing) {
         let Some(number) = self.by_path.get(&path).copied() else { return };
-        let Some(stream) = self.stream(number) else { return };
+        let now = self.now;
+        let Some(stream) = self.stream(number).filter(|stream| stream.joint.is_none()) else { return };
         stream.framing = framing;
+        stream.begun = stream.accepted.filter(|_| has_messages(framing)).map(|_| now);
+        self.watch(number);
         // What was read and left alone may be a message now, and what was not read may have come long ago.
         self.ready.again(number);
     }
@@ -138,7 +152,7 @@ impl<R: Runtime> Wire<R> {
     /// How an open stream is cut; `None` if messages of it are not for the machine any more.
     pub(crate) fn framing(&mut self, number: usize, path: Path) -> Option<Framing> {
         let open = self.by_path.get(&path) == Some(&number);
-        self.stream(number).filter(|_| open).map(|stream| stream.framing)
+        self.stream(number).filter(|stream| open && stream.joint.is_none()).map(|stream| stream.framing)
     }
 
     /// Reads what has come on an open stream, into the buffer that streams share or its own; `None` if there is nothing, or it
@@ -153,7 +167,7 @@ impl<R: Runtime> Wire<R> {
         if own && stream.framing.missing(stream.intake.octets()) == 0 {
             // It was held, or cut otherwise, when this came.
             let intake = std::mem::take(&mut stream.intake);
-            return Some(Reading { path: stream.path, own, intake });
+            return Some(Reading { path: stream.path, own, messages: 0, intake });
         }
         let mut intake = std::mem::take(if own { &mut stream.intake } else { shared });
         if !own {
@@ -161,7 +175,8 @@ impl<R: Runtime> Wire<R> {
         }
         let framing = stream.framing;
         let read = stream.read(intake.space(framing));
-        let (path, again) = (stream.path, Reading { path: stream.path, own, intake: Intake::default() });
+        let (path, again) =
+            (stream.path, Reading { path: stream.path, own, messages: 0, intake: Intake::default() });
         match read {
             Ok(count @ 1..) => {
                 stream.active = now;
@@ -184,7 +199,8 @@ impl<R: Runtime> Wire<R> {
 
     /// Gives back what [`read`](Self::read) has lent; what is left over is kept.
     pub(crate) fn put_back(&mut self, number: usize, reading: Reading, shared: &mut Intake) {
-        let Reading { path, own, intake, .. } = reading;
+        let Reading { path, own, intake, messages } = reading;
+        let now = self.now;
         let stream = self.stream(number).filter(|stream| stream.path == path);
         match stream {
             Some(stream) if own => {
@@ -195,8 +211,17 @@ impl<R: Runtime> Wire<R> {
                 stream.intake.keep(&intake);
                 *shared = intake;
             }
-            None if own => {}
-            None => *shared = intake,
+            None if own => return,
+            None => {
+                *shared = intake;
+                return;
+            }
+        }
+        if let Some(stream) = self.stream(number) {
+            stream.note_front(now, messages);
+            if stream.begun == Some(now) {
+                self.watch(number);
+            }
         }
     }
 
@@ -215,6 +240,10 @@ impl<R: Runtime> Wire<R> {
         };
         let limits = self.config.limits;
         let Some(stream) = self.stream(number) else { return };
+        if stream.joint.is_some() {
+            self.stats.not_open += 1;
+            return;
+        }
         let framing = stream.framing;
         if framing.wrap(packet).is_err() || !stream.push(packet.bytes(), &limits) {
             self.stats.messages_dropped += 1;
@@ -302,5 +331,7 @@ pub(crate) struct Reading {
     pub(crate) path: Path,
     /// Whether it is the stream's own intake.
     own: bool,
+    /// How many messages were taken out of it.
+    pub(crate) messages: usize,
     pub(crate) intake: Intake,
 }
