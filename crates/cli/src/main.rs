@@ -9,6 +9,7 @@ mod demo;
 mod host;
 mod inspect;
 mod serve;
+mod turn_load;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ enum Command {
     Inspect(inspect::Options),
     /// Run a STUN and TURN server: relay for those who cannot reach each other
     Serve(serve::Options),
+    /// Put a TURN server under load, and tell its latency, loss and throughput
+    TurnLoad(turn_load::Options),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Some(Command::Demo(options)) => wait_for(demo::run(options)),
         Some(Command::Connect(options)) => wait_for(connect::run(options)),
         Some(Command::Inspect(options)) => finish(inspect::run(options)),
+        Some(Command::TurnLoad(options)) => wait_for(turn_load::run(options)),
         Some(Command::Serve(options)) => finish(serve::run(&options)),
     }
 }

@@ -183,6 +183,14 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.wire.locals()
     }
 
+    /// Whether what is sent on this path now would be taken: nothing waits for the system, and for the peer of a stream no
+    /// more than half of what may ([`Limits::unsent`](crate::Limits::unsent)). Where there is no room, `run` wakes its task
+    /// when there is: for whoever sends much and can wait.
+    #[must_use]
+    pub fn has_room(&self, path: Path) -> bool {
+        self.wire.has_room(path)
+    }
+
     /// How many streams there are, open or about to be.
     #[must_use]
     pub fn streams(&self) -> usize {

@@ -9,6 +9,8 @@ mod interfaces;
 mod outbox;
 mod platform;
 mod ready;
+#[cfg(feature = "relay")]
+mod relay;
 mod runtime;
 mod stats;
 mod stream;
@@ -23,6 +25,8 @@ pub use app::App;
 pub use config::{Config, Limits};
 pub use driver::Driver;
 pub use interfaces::{Interfaces, interfaces};
+#[cfg(feature = "relay")]
+pub use relay::{RelayConfig, RelayError, RelayRuntime, RelaySocket, RelayStats};
 pub use runtime::{Interest, Listener, Runtime, Socket, Timer};
 pub use socket2::SockRef;
 pub use stats::Stats;

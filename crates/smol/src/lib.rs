@@ -3,7 +3,7 @@
 
 use std::{
     fmt::Debug,
-    future::Future as _,
+    future::Future,
     io,
     net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     pin::Pin,
@@ -17,6 +17,12 @@ use smol::Async;
 pub use ginnel_driver::{App, Config, Interfaces, Limits, Stats, interfaces};
 #[cfg(feature = "tls")]
 pub use ginnel_driver::{ClientTls, ServerTls, TlsError};
+#[cfg(feature = "relay")]
+pub use ginnel_driver::{RelayConfig, RelayError, RelayStats};
+
+/// A datagram socket at a relay. The task behind it runs on smol's own executor.
+#[cfg(feature = "relay")]
+pub type RelaySocket = ginnel_driver::RelaySocket<Smol>;
 
 /// A machine driven by smol.
 pub type Driver<M> = ginnel_driver::Driver<Smol, M>;
@@ -56,6 +62,16 @@ impl Runtime for Smol {
     }
     fn timer(&self) -> SmolTimer {
         SmolTimer(smol::Timer::never())
+    }
+}
+
+#[cfg(feature = "relay")]
+impl ginnel_driver::RelayRuntime for Smol {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        smol::spawn(task).detach();
+    }
+    async fn look_up(&self, name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        smol::net::resolve((name, port)).await
     }
 }
 

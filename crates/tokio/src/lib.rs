@@ -17,6 +17,12 @@ use tokio::time::Sleep;
 pub use ginnel_driver::{App, Config, Interfaces, Limits, Stats, interfaces};
 #[cfg(feature = "tls")]
 pub use ginnel_driver::{ClientTls, ServerTls, TlsError};
+#[cfg(feature = "relay")]
+pub use ginnel_driver::{RelayConfig, RelayError, RelayStats};
+
+/// A datagram socket at a relay, in a tokio runtime.
+#[cfg(feature = "relay")]
+pub type RelaySocket = ginnel_driver::RelaySocket<Tokio>;
 
 /// A machine driven by tokio.
 pub type Driver<M> = ginnel_driver::Driver<Tokio, M>;
@@ -63,6 +69,16 @@ impl Runtime for Tokio {
     }
     fn timer(&self) -> TokioTimer {
         TokioTimer(Box::pin(tokio::time::sleep(std::time::Duration::ZERO)))
+    }
+}
+
+#[cfg(feature = "relay")]
+impl ginnel_driver::RelayRuntime for Tokio {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+    async fn look_up(&self, name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        tokio::net::lookup_host((name, port)).await.map(Vec::from_iter)
     }
 }
 

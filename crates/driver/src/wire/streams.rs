@@ -299,6 +299,14 @@ impl<R: Runtime> Wire<R> {
         }
     }
 
+    /// Whether a path takes what is sent now.
+    pub(crate) fn has_room(&self, path: Path) -> bool {
+        match self.by_path.get(&path).and_then(|number| self.slots.get(*number)) {
+            Some(Some(Slot::Stream(stream))) => stream.unsent.len() <= self.config.limits.unsent / 2,
+            _ => !self.is_blocked(),
+        }
+    }
+
     /// How many streams there are, open or about to be.
     pub(crate) fn streams(&self) -> usize {
         self.counts.accepted + self.counts.connected
