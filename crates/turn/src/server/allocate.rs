@@ -1,6 +1,6 @@
 //! Allocate (RFC 8656 section 7.2): who may have an allocation, and what it is.
 
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 
 use ginnel_core::{Instant, Path};
@@ -13,7 +13,7 @@ use super::{
     AllocationId, AllocationStats, Credentials, Event, Server,
     allocation::{Allocation, Made},
     answer::{Allocated, Reply},
-    asked::{Head, Wish, Wishes},
+    asked::{Head, RelayTransport, Wish, Wishes},
     few::Few,
     policy::{Bandwidth, QuotaExceeded},
     relays::Opening,
@@ -44,10 +44,11 @@ impl Server {
         }
     }
     /// Check 2: whether the five-tuple is in use; by this very request perhaps, which is then answered as before.
-    fn known_allocate(&self, path: Path, id: TransactionId, user: &Arc<User>) -> Known {
-        if let Some(allocation) = self.table.client(&path).and_then(|slot| self.table.get(slot)) {
-            return if allocation.made.by == id && allocation.user == *user {
-                Known::Made(Reply::Allocated(allocated(allocation)))
+    fn known_allocate(&mut self, path: Path, id: TransactionId, user: &Arc<User>) -> Known {
+        if let Some(slot) = self.table.client(&path) {
+            let is_it = |it: &Allocation| it.made.by == id && it.user == *user;
+            return if self.table.get(slot).is_some_and(is_it) {
+                Known::Made(self.allocated(slot))
             } else {
                 Known::Made(Reply::Error(437))
             };
@@ -68,6 +69,14 @@ impl Server {
         who: &Authenticated,
     ) -> Result<Opening, Reply> {
         let wishes = Wishes::of(message, self.config.tcp_relays)?;
+        // RFC 6062 section 5.1.
+        if wishes.transport == RelayTransport::Tcp && !path.transport.is_stream() {
+            return Err(Reply::Error(400));
+        }
+        // RFC 8016 section 3.1.2.
+        if wishes.mobility && !self.config.mobility {
+            return Err(Reply::Error(405));
+        }
         if let Some(draining) = &self.draining {
             return Err(draining.refusal(path));
         }
@@ -101,12 +110,13 @@ impl Server {
         let mut relays = opening.relays;
         for relay in relays.iter_mut().flatten() {
             relay.expires = expires;
-            self.live.open(ginnel_core::Transport::Udp, relay.external);
+            self.live.open(relay.transport.transport(), relay.external);
         }
         let user = Arc::clone(opening.who.user());
         let token = opening.token;
         let allocation = Allocation {
             client: path,
+            mobility: opening.wishes.mobility.then(Box::default),
             relays,
             channels: Few::new(),
             permissions: Few::new(),
@@ -118,14 +128,22 @@ impl Server {
             made: Made { by: opening.head.id, lifetime, token, failed: opening.failed },
         };
         let [first, second] = relays.map(|it| it.map(|it| it.external));
-        let reply = Reply::Allocated(allocated(&allocation));
         let slot = self.table.insert(allocation);
         self.stats.allocated += 1;
+        let reply = self.allocated(slot);
         if let (Some(id), Some(relayed)) = (self.table.get(slot).map(|it| it.id), first.or(second)) {
             let additional = second.filter(|_| first.is_some());
             self.tell(Event::Allocated { id, user, client: path, relayed, additional });
         }
         reply
+    }
+    /// What the success response says of an allocation.
+    fn allocated(&mut self, slot: u32) -> Reply {
+        let ticket = self.ticket(slot);
+        let Some(allocation) = self.table.get(slot) else { return Reply::Error(437) };
+        let Made { lifetime, token, failed, .. } = allocation.made;
+        let relayed = allocation.relays.map(|it| it.map(|it| it.external));
+        Reply::Allocated(Allocated { relayed, failed, lifetime, token, ticket })
     }
     /// RFC 8656 sections 7.2 and 8.2: how long an allocation lives for which this was asked, in seconds.
     pub(super) fn lifetime(&self, now: Instant, asked: Option<u32>) -> u32 {
@@ -142,11 +160,4 @@ enum Known {
     No,
     BeingMade,
     Made(Reply),
-}
-
-/// What the success response says of an allocation.
-fn allocated(allocation: &Allocation) -> Allocated {
-    let Made { lifetime, token, failed, .. } = allocation.made;
-    let relayed = allocation.relays.map(|it| it.map(|it| it.external));
-    Allocated { relayed, failed, lifetime, token, ticket: None }
 }

@@ -1,6 +1,6 @@
 //! What the server keeps of one allocation (RFC 8656 section 6), laid out so that a relayed packet touches few cache lines.
 
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc};
 use core::net::{IpAddr, SocketAddr};
 
 use ginnel_core::{Instant, Path};
@@ -8,7 +8,9 @@ use ginnel_stun::{TransactionId, attribute::AddressFamily, auth::User};
 
 use super::{
     AllocationId, AllocationStats,
+    asked::RelayTransport,
     few::Few,
+    mobility::Mobility,
     policy::{Bandwidth, Claim},
 };
 
@@ -21,6 +23,8 @@ const INLINE: usize = 2;
 pub(super) struct Allocation {
     /// The five-tuple.
     pub(super) client: Path,
+    /// Of one that may move to another (RFC 8016).
+    pub(super) mobility: Option<Box<Mobility>>,
     /// Its relayed transport addresses: of IPv4, and of IPv6.
     pub(super) relays: [Option<Relay>; 2],
     pub(super) channels: Few<Channel, INLINE>,
@@ -46,6 +50,8 @@ pub(super) struct Relay {
     pub(super) expires: Instant,
     /// Which of the server's relay addresses it is of.
     pub(super) address: u16,
+    /// By which protocol peers reach it.
+    pub(super) transport: RelayTransport,
 }
 
 /// RFC 8656 section 9: whoever has this IP address may send.

@@ -29,7 +29,6 @@ pub(super) enum Reply {
     /// RFC 8656 section 8.2, and RFC 8016 section 3.2.2.
     Refreshed { lifetime: u32, ticket: Option<Box<[u8]>> },
     /// RFC 6062 section 5.2.
-    #[allow(dead_code, reason = "TCP relays connect")]
     Connected(u32),
     /// Success, with nothing to say.
     Done,

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use alloc::vec::Vec;
 
+use ginnel_core::Transport;
 use ginnel_stun::{
     Fingerprint, Message, Method, TransactionId,
     attribute::{
@@ -110,6 +111,15 @@ pub(super) enum RelayTransport {
     /// RFC 6062.
     Tcp,
 }
+impl RelayTransport {
+    /// As the driver names it.
+    pub(super) const fn transport(self) -> Transport {
+        match self {
+            Self::Udp => Transport::Udp,
+            Self::Tcp => Transport::Tcp,
+        }
+    }
+}
 impl Wishes {
     /// RFC 8656 section 7.2, checks 3 to 9, in so far as the request decides them; RFC 6062 section 5.1.
     pub(super) fn of(message: &Message<'_>, tcp: bool) -> Result<Self, Reply> {
@@ -148,7 +158,12 @@ impl Wishes {
             (None, Some(EvenPort { reserve_next: false })) => Wish::Even,
             (None, None) => Wish::Any,
         };
-        let mobility = matches!(message.get::<MobilityTicket<'_>>(), Ok(Some(MobilityTicket(b""))));
+        // RFC 8016 section 3.1.2: nobody has a ticket yet.
+        let mobility = match read::<MobilityTicket<'_>>(message)? {
+            None => false,
+            Some(MobilityTicket(b"")) => true,
+            Some(_) => return Err(BAD),
+        };
         let family = requested.unwrap_or(AddressFamily::Ipv4);
         Ok(Self { transport, wish, family, both: additional.is_some(), lifetime, mobility })
     }

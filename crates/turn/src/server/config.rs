@@ -10,7 +10,10 @@ use core::{
 use ginnel_core::Transport;
 use ginnel_stun::auth::AuthConfig;
 
-use super::policy::{BandwidthLimits, PeerFilter, QuotaLimits};
+use super::{
+    TcpLimits,
+    policy::{BandwidthLimits, PeerFilter, QuotaLimits},
+};
 use crate::rest::RestSecrets;
 
 /// RFC 8656 section 3.2: for how long an allocation is kept unless its client asks for more.
@@ -124,10 +127,19 @@ pub struct Limits {
     pub events: usize,
     /// Five-tuples whose messages are passed on to another shard.
     pub handovers: usize,
+    /// Connections of TCP relays.
+    pub tcp: TcpLimits,
 }
 impl Default for Limits {
     fn default() -> Self {
-        Self { allocations: 100_000, permissions: 128, channels: 128, events: 16_384, handovers: 16_384 }
+        Self {
+            allocations: 100_000,
+            permissions: 128,
+            channels: 128,
+            events: 16_384,
+            handovers: 16_384,
+            tcp: TcpLimits::default(),
+        }
     }
 }
 impl Limits {
@@ -147,6 +159,12 @@ impl Limits {
     #[must_use]
     pub const fn with_events(mut self, max: usize) -> Self {
         self.events = max;
+        self
+    }
+    /// With room for so many connections of TCP relays.
+    #[must_use]
+    pub const fn with_tcp(mut self, limits: TcpLimits) -> Self {
+        self.tcp = limits;
         self
     }
     /// With room for so many five-tuples whose allocation is in another shard.

@@ -21,7 +21,11 @@ use ginnel_stun::{
     attribute::{Attribute as _, AttributeType, Icmp, XorPeerAddress},
 };
 
-use super::{Handover, Server, asked::is_known, policy::Direction};
+use super::{
+    Handover, Server,
+    asked::{RelayTransport, is_known},
+    policy::Direction,
+};
 use crate::{ChannelData, ChannelNumber};
 
 impl Server {
@@ -33,6 +37,7 @@ impl Server {
         slot: u32,
         input: &mut Receive<'_>,
     ) -> Handled<Handover> {
+        self.arrived(slot, &input.path);
         let Some(allocation) = self.table.get_mut(slot) else { return Handled::Consumed };
         let Ok(ChannelNumberAndLen { number, len }) = ChannelNumberAndLen::of(&input.packet) else {
             self.stats.bad_channel_data += 1;
@@ -74,6 +79,7 @@ impl Server {
         slot: u32,
         input: &mut Receive<'_>,
     ) -> Handled<Handover> {
+        self.arrived(slot, &input.path);
         let sent = self.read_send(now, slot, input);
         match sent {
             Some(transmit) => Handled::Send(transmit),
@@ -90,7 +96,8 @@ impl Server {
         let Send { peer, offset, len, dont_fragment } = Send::read(&input.packet, self.config.dont_fragment)?;
         let allocation = self.table.get_mut(slot)?;
         let permission = allocation.permission(now, peer.ip())?;
-        let local = allocation.relay_for(peer.ip())?.local;
+        // RFC 6062 section 3: TCP relays pass on no datagrams.
+        let local = allocation.relay_for(peer.ip()).filter(|it| it.transport == RelayTransport::Udp)?.local;
         if peer.port() == 0 || permission.own && !self.live.is_live(Transport::Udp, peer) {
             return None;
         }

@@ -3,7 +3,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
-use ginnel_core::{Instant, Notice, Path, Transport};
+use ginnel_core::{Instant, Notice, Path};
 use ginnel_stun::auth::User;
 
 use super::{AllocationId, EndReason, Event, Server, allocation::Relay, answer::Reply};
@@ -44,6 +44,8 @@ impl Server {
         for relay in allocation.relays.iter().flatten() {
             self.close_relay(relay);
         }
+        // RFC 6062 section 5.5.
+        self.connections.end(allocation.id);
         *match reason {
             EndReason::Deleted => &mut self.stats.deleted,
             EndReason::Expired => &mut self.stats.expired,
@@ -63,7 +65,7 @@ impl Server {
         }
     }
     fn close_relay(&mut self, relay: &Relay) {
-        self.live.close(Transport::Udp, relay.external);
+        self.live.close(relay.transport.transport(), relay.external);
         self.give_back(relay);
     }
     /// Ends what has expired.
@@ -103,13 +105,11 @@ impl Server {
     }
     /// Ends one allocation. False if there is none.
     pub(super) fn end_id(&mut self, id: AllocationId, reason: EndReason) -> bool {
-        // The number of the slot is the lower half of the name.
-        let slot = id.0 as u32;
-        let is_it = self.table.get(slot).is_some_and(|it| it.id == id);
-        if is_it {
+        let slot = self.table.slot_of(id);
+        if let Some(slot) = slot {
             self.end_slot(slot, reason);
         }
-        is_it
+        slot.is_some()
     }
     /// A socket or a stream is gone.
     pub(super) fn lost(&mut self, notice: Notice) {
@@ -117,17 +117,25 @@ impl Server {
         match remote {
             Some(remote) => {
                 let client = Path::new(transport, local, remote);
+                if self.connections.lost(client) {
+                    return;
+                }
                 self.cancel(&client);
-                if let Some(slot) = self.table.client(&client) {
+                if let Some(slot) = self.table.client(&client)
+                    && !self.outlives(slot, &client)
+                {
                     self.end_slot(slot, EndReason::Disconnected);
                 }
             }
-            None if transport == Transport::Udp => {
-                let Some(slot) = self.table.relay(local) else { return };
+            None => {
                 let place = usize::from(local.is_ipv6());
+                let is_it = |it: &Relay| it.transport.transport() == transport;
+                let slot = self.table.relay(local).filter(|&slot| {
+                    self.table.get(slot).and_then(|it| it.relays[place].as_ref()).is_some_and(is_it)
+                });
+                let Some(slot) = slot else { return };
                 self.end_relay(slot, place, EndReason::RelayLost);
             }
-            None => {}
         }
         self.look_for_the_end();
     }

@@ -37,6 +37,15 @@ pub enum Event {
         /// The second one, of a dual allocation.
         additional: Option<SocketAddr>,
     },
+    /// An allocation moves to another address of its client (RFC 8016).
+    Moved {
+        /// Which.
+        id: AllocationId,
+        /// Whose.
+        user: Arc<User>,
+        /// Where its client is now.
+        client: Path,
+    },
     /// An allocation is gone, with all that belonged to it.
     Ended {
         /// Which.

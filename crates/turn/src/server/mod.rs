@@ -7,7 +7,7 @@
 //!             |           requests --> authentication --> one file a method      |
 //!  client <-- | ChannelData, Data <--- slot <---- datagram  :relay socket        | <-- peer
 //!             +----------------------------------------------------------------+
-//!                   | events: LookUp, Allocated, Ended        | requests: Bind, Release
+//!                   | events: LookUp, Allocated, Moved, Ended | requests: Bind, Listen, Connect, Splice, Release
 //!                  user                                     driver
 //! ```
 //!
@@ -17,6 +17,8 @@
 //! | `table`, `hash`, `few`, `timers`, `allocation` | where allocations are kept, so that their number does not matter |
 //! | `asked`, `answer`, `requests` | what is read of a request, what is written over it, and what is between |
 //! | `allocate`, `relays`, `refresh`, `ending` | the life of an allocation |
+//! | `tcp` | connections of TCP relays (RFC 6062) |
+//! | `mobility` | allocations whose client moves (RFC 8016) |
 //! | `handover`, `shared` | several machines that share one port |
 //! | [`policy`] | what the operator decides |
 //!
@@ -35,7 +37,6 @@ mod event;
 mod few;
 mod handover;
 mod hash;
-#[allow(dead_code, reason = "the server comes to it")]
 mod mobility;
 pub mod policy;
 mod refresh;
@@ -44,7 +45,6 @@ mod requests;
 mod shared;
 mod stats;
 mod table;
-#[allow(dead_code, reason = "the server comes to it")]
 mod tcp;
 mod timers;
 
@@ -73,6 +73,7 @@ use relays::{Address, Ask, Openings};
 pub use shared::Shared;
 pub use stats::{AllocationInfo, AllocationStats, Errors, Stats, Traffic};
 use table::Table;
+use tcp::{Asked, Connections};
 pub use tcp::{TcpLimits, TcpStats};
 
 use crate::rest::UnixTime;
@@ -126,6 +127,7 @@ pub struct Server {
     tokens: Tokens,
     forwards: Forwards,
     answers: VecDeque<Answer>,
+    connections: Connections<AllocationId, Asked>,
     asks: VecDeque<Ask>,
     icmp: VecDeque<IcmpWaiting>,
     events: VecDeque<Event>,
@@ -181,6 +183,7 @@ impl Server {
                 seed.fork("turn server forwards"),
             ),
             answers: VecDeque::new(),
+            connections: Connections::new(config.limits.tcp),
             asks: VecDeque::new(),
             icmp: VecDeque::new(),
             events: VecDeque::new(),
@@ -248,16 +251,18 @@ impl Server {
     /// Ends what has expired: allocations, reservations, and all of them at the deadline of a drain.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.expire(now);
+        self.connections.handle_timeout(now);
     }
     /// News of relay sockets and of clients' streams.
     pub fn handle_notice(&mut self, now: Instant, notice: Notice) {
         match notice {
             Notice::Opened { ticket, result } => {
-                self.opened(now, ticket, result);
+                let _ = self.connections.opened(now, ticket, result) || self.opened(now, ticket, result);
             }
+            Notice::Accepted { path, .. } => self.accepted(now, path),
             Notice::Lost { .. } => self.lost(notice),
+            Notice::Spliced { one, forth, back, .. } => self.spliced(one, forth, back),
             Notice::Unreachable { path, error } => self.unreachable(now, path, error),
-            _ => {}
         }
     }
     /// The next answer that could not be given at once: its sockets had to be opened, or its user looked up; or the next ICMP
@@ -273,11 +278,12 @@ impl Server {
         }
         self.poll_looked_up(now, packet)
             .or_else(|| self.binding.poll_transmit(now, packet))
+            .or_else(|| self.poll_connections(packet))
             .or_else(|| self.poll_icmp(packet))
     }
     /// The next relay socket to open or to give back.
     pub fn poll_request(&mut self) -> Option<Request> {
-        self.asks.pop_front().map(Into::into)
+        self.asks.pop_front().map(Into::into).or_else(|| self.connections.poll_request())
     }
     /// What happened. [`Event::Closed`] is the last.
     pub fn poll_event(&mut self) -> Option<Event> {
@@ -309,7 +315,11 @@ impl Server {
         let is_empty = self.table.len() == 0 && self.openings.len() == 0;
         let draining = self.draining.as_ref().filter(|_| !is_empty);
         let deadline = draining.map(|it| Wake::new(it.deadline, "turn server: the drain ends"));
-        Wake::soonest([expiry, reserved, deadline])
+        let stream = self
+            .connections
+            .next_timeout()
+            .map(|at| Wake::new(at, "turn server: a stream has waited enough"));
+        Wake::soonest([expiry, reserved, deadline, stream])
     }
     /// Ends all allocations and gives all sockets back. Nobody is told: their next request goes unanswered.
     pub fn close(&mut self, now: Instant) {
@@ -322,6 +332,7 @@ impl Server {
         }
         self.forwards.clear();
         self.answers.clear();
+        self.connections.close();
         self.icmp.clear();
         self.auth.close();
         self.binding.close(now);
@@ -330,7 +341,10 @@ impl Server {
     /// Whether it is closed and all sockets are given back.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.closing != Closing::Open && self.asks.is_empty() && !self.openings.is_waiting()
+        self.closing != Closing::Open
+            && self.asks.is_empty()
+            && !self.openings.is_waiting()
+            && !self.connections.is_waiting()
     }
 
     /// Adds a user in memory, or gives one of that name his new keys. One who could never be authenticated here is an error.
@@ -396,7 +410,8 @@ impl Server {
     /// Counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats { allocations: (self.table.len() + self.openings.len()) as u64, ..self.stats }
+        let allocations = (self.table.len() + self.openings.len()) as u64;
+        Stats { allocations, tcp: self.connections.stats(), ..self.stats }
     }
     /// Counters of authentication.
     #[must_use]

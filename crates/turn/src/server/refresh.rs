@@ -13,9 +13,9 @@ use ginnel_stun::{
 
 use super::{
     CHANNEL_LIFETIME, EndReason, PERMISSION_LIFETIME, Server,
-    allocation::place_of,
+    allocation::{Allocation, place_of},
     answer::Reply,
-    asked::{peers, read},
+    asked::{RelayTransport, peers, read},
     policy::PeerVerdict,
 };
 
@@ -92,6 +92,12 @@ impl Server {
         message: &Message<'_>,
     ) -> Result<Reply, Reply> {
         const BAD: Reply = Reply::Error(400);
+        // RFC 6062 section 3: data has connections of its own there.
+        let is_tcp =
+            |it: &Allocation| it.relays.iter().flatten().any(|it| it.transport == RelayTransport::Tcp);
+        if self.table.get(slot).is_some_and(is_tcp) {
+            return Err(Reply::Error(403));
+        }
         let ChannelNumber(number) = read::<ChannelNumber>(message)?.ok_or(BAD)?;
         let XorPeerAddress(peer) = read::<XorPeerAddress>(message)?.ok_or(BAD)?;
         if !ChannelNumber::RANGE.contains(&number) || peer.port() == 0 {
@@ -141,6 +147,7 @@ impl Server {
             _ if peer.ip().is_unspecified() => Err(Reply::Error(403)),
             PeerVerdict::Allowed => Ok(()),
             PeerVerdict::RelaysOnly if peer.port() == 0 => Ok(()),
+            PeerVerdict::RelaysOnly if self.live.is_live(Transport::Tcp, peer) => Ok(()),
             PeerVerdict::RelaysOnly => self.check_peer(peer).map(|_| ()),
             PeerVerdict::Denied(_) => Err(Reply::Error(403)),
         }

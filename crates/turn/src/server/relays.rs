@@ -9,17 +9,17 @@
 //!
 //! What is here belongs to somebody who is authenticated, and counts in his quota from the first moment.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::SocketAddr;
 
-use ginnel_core::{Instant, Path, Port, Refused, Request, Ticket, Transport};
+use ginnel_core::{Framing, Instant, Path, Port, Refused, Request, Ticket, Transport};
 use ginnel_stun::{attribute::AddressFamily, auth::Authenticated};
 
 use super::{
     RelayAddress, Server,
     allocation::{Relay, place, place_of},
     answer::{Answer, Reply},
-    asked::{Head, Wish, Wishes},
+    asked::{Head, RelayTransport, Wish, Wishes},
     policy::{Claim, PortPool},
 };
 
@@ -96,6 +96,7 @@ struct Asked {
     client: Path,
     address: u16,
     port: u16,
+    transport: RelayTransport,
 }
 
 /// All that waits for sockets.
@@ -128,25 +129,26 @@ impl Openings {
 /// What the driver is to be asked: smaller than a [`Request`], since there may be one for each relay.
 #[derive(Clone, Debug)]
 pub(super) enum Ask {
-    Bind {
-        ticket: Ticket,
-        local: SocketAddr,
-    },
-    Release {
-        local: SocketAddr,
-    },
-    /// What TCP relays ask for.
-    #[allow(dead_code, reason = "TCP relays ask")]
-    Other(Box<Request>),
+    Bind { ticket: Ticket, local: SocketAddr, transport: RelayTransport },
+    Release { local: SocketAddr, transport: RelayTransport },
 }
 impl From<Ask> for Request {
     fn from(ask: Ask) -> Self {
         match ask {
-            Ask::Bind { ticket, local } => {
+            Ask::Bind { ticket, local, transport: RelayTransport::Udp } => {
                 Self::Bind { ticket, ip: local.ip(), port: Port::Exact(local.port()) }
             }
-            Ask::Release { local } => Self::Release { transport: Transport::Udp, local, remote: None },
-            Ask::Other(request) => *request,
+            // RFC 6062 section 5.3: what peers send waits until the client comes for it.
+            Ask::Bind { ticket, local, transport: RelayTransport::Tcp } => Self::Listen {
+                ticket,
+                transport: Transport::Tcp,
+                ip: local.ip(),
+                port: Port::Exact(local.port()),
+                framing: Framing::Held,
+            },
+            Ask::Release { local, transport } => {
+                Self::Release { transport: transport.transport(), local, remote: None }
+            }
         }
     }
 }
@@ -212,7 +214,7 @@ impl Server {
     }
     /// Gives a socket back to the driver, and its port to the pool.
     pub(super) fn give_back(&mut self, relay: &Relay) {
-        self.asks.push_back(Ask::Release { local: relay.local });
+        self.asks.push_back(Ask::Release { local: relay.local, transport: relay.transport });
         self.give_port_back(relay.address, relay.local.port());
     }
     pub(super) fn give_port_back(&mut self, address: u16, port: u16) {
@@ -252,11 +254,12 @@ impl Server {
     fn ask(&mut self, client: Path, address: u16, port: u16, step: Step) {
         let ticket = self.openings.next_ticket();
         let Some(at) = self.addresses.get(usize::from(address)) else { return };
-        self.asks.push_back(Ask::Bind { ticket, local: SocketAddr::new(at.relay.local, port) });
-        self.openings.by_ticket.insert(ticket, Asked { client, address, port });
-        if let Some(opening) = self.openings.by_client.get_mut(&client) {
-            (opening.step, opening.ticket) = (step, ticket);
-        }
+        let Some(opening) = self.openings.by_client.get_mut(&client) else { return };
+        (opening.step, opening.ticket) = (step, ticket);
+        let transport = opening.wishes.transport;
+        let local = SocketAddr::new(at.relay.local, port);
+        self.asks.push_back(Ask::Bind { ticket, local, transport });
+        self.openings.by_ticket.insert(ticket, Asked { client, address, port, transport });
     }
 
     /// The driver has answered. False if it was not asked from here.
@@ -284,7 +287,7 @@ impl Server {
         let external =
             self.addresses.get(usize::from(asked.address)).map_or(local.ip(), |it| it.relay.external);
         let external = SocketAddr::new(external, local.port());
-        Relay { local, external, expires: Instant::EPOCH, address: asked.address }
+        Relay { local, external, expires: Instant::EPOCH, address: asked.address, transport: asked.transport }
     }
     fn bound(&mut self, now: Instant, asked: Asked, relay: Relay) {
         let Some(opening) = self.openings.by_client.get_mut(&asked.client) else { return };

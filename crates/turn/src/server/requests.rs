@@ -10,7 +10,7 @@ use alloc::{sync::Arc, vec::Vec};
 use ginnel_core::{Handled, Instant, Packet, Path, Receive, Ticket, Transmit, Transport};
 use ginnel_stun::{
     Class, Message, Method, ServerEvent,
-    attribute::ReservationToken,
+    attribute::{ConnectionId, ReservationToken},
     auth::{AuthEvent, Authenticated, LookUp, User, Verdict},
 };
 
@@ -18,6 +18,7 @@ use super::{
     Credentials, Event, Handover, Origin, Server, ServerConfig,
     answer::Reply,
     asked::{Head, unknown},
+    mobility::has_ticket,
     policy::PortPool,
     relays::Address,
 };
@@ -47,7 +48,9 @@ impl Server {
                 Some(slot) => self.send_indication(now, slot, input),
                 None => self.elsewhere(now, &path, origin),
             },
-            (Class::Request, method) if is_served(method) => self.request(now, input, origin),
+            (Class::Request, method) if is_served(method, self.config.tcp_relays) => {
+                self.request(now, input, origin)
+            }
             _ => {
                 self.stats.discarded += 1;
                 Handled::Consumed
@@ -105,13 +108,17 @@ impl Server {
                 let ReservationToken(token) = message.get().ok()??;
                 self.tokens.shard_of_reservation(token)
             }
-            _ => None,
+            Method::CONNECTION_BIND => {
+                let ConnectionId(id) = message.get().ok()??;
+                self.tokens.shard_of_connection(id)
+            }
+            _ => self.brings(message).map(|ticket| ticket.shard),
         }
     }
 
     /// Who sent it.
     fn check(&mut self, now: Instant, path: Path, message: &Message<'_>) -> Verdict {
-        let known = self.known(&path).map(Arc::clone);
+        let known = self.known(&path, message).map(Arc::clone);
         let Credentials::Rest(secrets) = &self.config.credentials else {
             return self.auth.check_known(now, path, message, known.as_ref());
         };
@@ -122,8 +129,11 @@ impl Server {
             known.filter(|user| who.is(user)).or_else(|| secrets.find(who, realm, clock?, message))
         })
     }
-    /// Whose the five-tuple is.
-    fn known(&self, path: &Path) -> Option<&Arc<User>> {
+    /// Who is likely to ask: whose the ticket is, or the connection, or the five-tuple.
+    fn known(&self, path: &Path, message: &Message<'_>) -> Option<&Arc<User>> {
+        if let Some(user) = self.user_of_ticket(message).or_else(|| self.user_of_connection(message)) {
+            return Some(user);
+        }
         match self.table.client(path).and_then(|slot| self.table.get(slot)) {
             Some(allocation) => Some(&allocation.user),
             None => self.openings.get(path).map(|it| it.who.user()),
@@ -180,10 +190,21 @@ impl Server {
         if head.method == Method::ALLOCATE {
             return self.allocate(now, path, head, message, who);
         }
+        if head.method == Method::CONNECTION_BIND {
+            return Some(self.connection_bind(path, message, who.user()).unwrap_or_else(|refused| refused));
+        }
+        if has_ticket(message) {
+            return Some(
+                self.move_by_ticket(now, path, message, who.user()).unwrap_or_else(|refused| refused),
+            );
+        }
         let Some(slot) = self.table.client(&path) else { return Some(Reply::Error(437)) };
         // RFC 8656 section 5: somebody else's allocation.
         if self.table.get(slot).is_none_or(|it| it.user != *who.user()) {
             return Some(Reply::Error(441));
+        }
+        if head.method == Method::CONNECT {
+            return self.connect(now, slot, (path, head), message, who);
         }
         let reply = match head.method {
             Method::REFRESH => self.refresh(now, slot, message),
@@ -229,6 +250,7 @@ impl Server {
             self.config.credentials = old.credentials;
         }
         self.quotas.set_limits(self.config.quotas);
+        self.connections.set_limits(self.config.limits.tcp);
         self.peers = self.config.peer_filter();
         self.cut_off(now);
         let unchanged = old.ports == self.config.ports;
@@ -249,6 +271,7 @@ impl Server {
                 allocation.permissions.retain(|it| !is_denied(it.ip));
             }
         }
+        self.connections.cut_off(|peer| is_denied(peer.ip()));
     }
     /// Takes the relay addresses of the configuration in that are not there yet.
     pub(super) fn add_addresses(&mut self) {
@@ -277,9 +300,13 @@ impl ServerConfig {
     }
 }
 
-/// RFC 8656 section 17: the methods that are requests.
-const fn is_served(method: Method) -> bool {
-    matches!(method, Method::ALLOCATE | Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND)
+/// RFC 8656 section 17 and RFC 6062 section 6.1: the methods that are requests.
+const fn is_served(method: Method, tcp: bool) -> bool {
+    match method {
+        Method::ALLOCATE | Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND => true,
+        Method::CONNECT | Method::CONNECTION_BIND => tcp,
+        _ => false,
+    }
 }
 
 /// Whose look-up a ticket is: that of TURN, or of Binding, if Binding asks for credentials.

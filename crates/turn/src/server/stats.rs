@@ -4,7 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 
 use ginnel_core::Path;
 
-use super::AllocationId;
+use super::{AllocationId, TcpStats};
 
 /// Counters of a TURN server, since it was made; gauges say so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Stats {
     pub ended: u64,
     /// Refresh requests that succeeded.
     pub refreshed: u64,
+    /// Moves of allocations to another address of their client (RFC 8016).
+    pub moved: u64,
     /// CreatePermission requests that succeeded.
     pub permissions: u64,
     /// ChannelBind requests that succeeded.
@@ -54,6 +56,8 @@ pub struct Stats {
     pub relay_refusals: u64,
     /// Events that were dropped because nobody polled them.
     pub events_dropped: u64,
+    /// Connections of TCP relays (RFC 6062).
+    pub tcp: TcpStats,
 }
 
 /// Error answers to those who are authenticated, by code.

@@ -13,6 +13,7 @@ use super::{
     AllocationId,
     allocation::{Allocation, Relay},
     hash::HashKey,
+    mobility::nowhere,
     timers::Timers,
 };
 
@@ -22,6 +23,7 @@ pub(super) struct Table {
     key: HashKey,
     slots: Vec<Option<Allocation>>,
     free: Vec<u32>,
+    /// The number of the slot, and in the low bit whether it is where the allocation is moving to.
     by_client: HashTable<u32>,
     /// The number of the slot, and in the low bit which of its two relays.
     by_relay: HashTable<u32>,
@@ -41,13 +43,14 @@ impl Table {
         }
     }
     pub(super) fn len(&self) -> usize {
-        self.by_client.len()
+        self.slots.len() - self.free.len()
     }
     /// The allocation of a five-tuple.
     #[inline]
     pub(super) fn client(&self, path: &Path) -> Option<u32> {
         let slots = &self.slots;
-        self.by_client.find(self.key.path(path), |&slot| is_client(slots, slot, path)).copied()
+        let found = self.by_client.find(self.key.path(path), |&it| client_at(slots, it) == Some(path))?;
+        Some(found >> 1)
     }
     /// The allocation of a relayed transport address, as the driver has it.
     #[inline]
@@ -81,7 +84,7 @@ impl Table {
         allocation.id = AllocationId(u64::from(self.made) << 32 | u64::from(slot));
         let (client, relays) = (allocation.client, allocation.relays);
         self.slots[slot as usize] = Some(allocation);
-        self.link_client(slot, &client);
+        self.link_client(slot << 1, &client);
         for (relay, place) in relays.into_iter().zip(0..) {
             let Some(relay) = relay else { continue };
             let (key, slots) = (self.key, &self.slots);
@@ -92,20 +95,47 @@ impl Table {
         self.reschedule(slot);
         slot
     }
-    #[allow(dead_code, reason = "mobility moves")]
-    /// Gives an allocation another five-tuple, which is nobody else's (RFC 8016 section 3.2).
-    pub(super) fn move_client(&mut self, slot: u32, to: Path) {
-        let Some(from) = self.get(slot).map(|it| it.client) else { return };
-        self.unlink_client(slot, &from);
-        if let Some(allocation) = self.get_mut(slot) {
-            allocation.client = to;
+    /// The slot of an allocation that has this name.
+    pub(super) fn slot_of(&self, id: AllocationId) -> Option<u32> {
+        // The number of the slot is the lower half of the name.
+        let slot = id.0 as u32;
+        self.get(slot).is_some_and(|it| it.id == id).then_some(slot)
+    }
+    /// Gives an allocation that may move a second five-tuple, which is nobody else's (RFC 8016 section 3.2.2).
+    pub(super) fn begin_move(&mut self, now: Instant, slot: u32, to: Path) {
+        self.cancel_move(slot);
+        let Some(mobility) = self.get_mut(slot).and_then(|it| it.mobility.as_mut()) else { return };
+        mobility.begin(now, to);
+        self.link_client(slot << 1 | MOVING, &to);
+    }
+    /// Takes the second five-tuple back.
+    pub(super) fn cancel_move(&mut self, slot: u32) {
+        let Some(to) = self.get_mut(slot).and_then(|it| it.mobility.as_mut()?.cancel()) else { return };
+        self.unlink_client(slot << 1 | MOVING, &to);
+    }
+    /// If this is the second five-tuple, makes it the only one.
+    pub(super) fn settle_move(&mut self, slot: u32, to: &Path) {
+        let Some(allocation) = self.get_mut(slot) else { return };
+        if allocation.mobility.as_ref().and_then(|it| it.to()) != Some(to) {
+            return;
         }
-        self.link_client(slot, &to);
+        let from = core::mem::replace(&mut allocation.client, *to);
+        self.unlink_client(slot << 1, &from);
+        self.cancel_move(slot);
+        self.link_client(slot << 1, to);
+    }
+    /// Leaves an allocation without a five-tuple, until it is moved to one.
+    pub(super) fn leave(&mut self, slot: u32) {
+        let Some(allocation) = self.get_mut(slot) else { return };
+        let from = allocation.client;
+        allocation.client = nowhere(from);
+        self.unlink_client(slot << 1, &from);
     }
     /// Takes an allocation out.
     pub(super) fn remove(&mut self, slot: u32) -> Option<Allocation> {
         let (client, relays) = self.get(slot).map(|it| (it.client, it.relays))?;
-        self.unlink_client(slot, &client);
+        self.cancel_move(slot);
+        self.unlink_client(slot << 1, &client);
         for relay in relays.into_iter().flatten() {
             self.unlink_relay(relay.local);
         }
@@ -129,14 +159,13 @@ impl Table {
             entry.remove();
         }
     }
-    fn link_client(&mut self, slot: u32, path: &Path) {
+    fn link_client(&mut self, held: u32, path: &Path) {
         let (key, slots) = (self.key, &self.slots);
-        self.by_client.insert_unique(key.path(path), slot, |&other| {
-            slots.get(other as usize).and_then(Option::as_ref).map_or(0, |it| key.path(&it.client))
-        });
+        let hash = |&other: &u32| client_at(slots, other).map_or(0, |path| key.path(path));
+        self.by_client.insert_unique(key.path(path), held, hash);
     }
-    fn unlink_client(&mut self, slot: u32, path: &Path) {
-        if let Ok(entry) = self.by_client.find_entry(self.key.path(path), |&it| it == slot) {
+    fn unlink_client(&mut self, held: u32, path: &Path) {
+        if let Ok(entry) = self.by_client.find_entry(self.key.path(path), |&it| it == held) {
             entry.remove();
         }
     }
@@ -152,9 +181,13 @@ impl Table {
     }
 }
 
+/// In what [`Table::by_client`] holds: where the allocation is moving to.
+const MOVING: u32 = 1;
+/// The five-tuple of what [`Table::by_client`] holds.
 #[inline]
-fn is_client(slots: &[Option<Allocation>], slot: u32, path: &Path) -> bool {
-    slots.get(slot as usize).and_then(Option::as_ref).is_some_and(|it| it.client == *path)
+fn client_at(slots: &[Option<Allocation>], held: u32) -> Option<&Path> {
+    let allocation = slots.get(held as usize >> 1)?.as_ref()?;
+    if held & MOVING == 0 { Some(&allocation.client) } else { allocation.mobility.as_ref()?.to() }
 }
 /// The local address of what [`Table::by_relay`] holds.
 #[inline]

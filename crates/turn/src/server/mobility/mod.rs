@@ -13,9 +13,13 @@
 //! it was used, since the answer may have been lost.
 //! Left out: whose the allocation is. The owner has authenticated the request and compared users (441).
 
+mod serve;
+
 use core::time::Duration;
 
 use ginnel_core::{Instant, Path};
+
+pub(super) use serve::{has_ticket, nowhere};
 
 /// RFC 8016 section 3.2.2: how long an old ticket is known again, at least.
 const TICKET_RETAINED: Duration = Duration::from_secs(30);
@@ -54,8 +58,9 @@ impl Mobility {
         self.serial
     }
     /// Where it is moving to: a five-tuple of the client beside the one that data goes to.
-    pub(super) const fn to(&self) -> Option<Path> {
-        self.to
+    #[inline]
+    pub(super) const fn to(&self) -> Option<&Path> {
+        self.to.as_ref()
     }
     /// Judges a ticket of this serial number, in a request that came on `from`. `client` is where data goes to now.
     pub(super) fn judge(&self, now: Instant, client: Path, serial: u64, from: Path) -> Move {
@@ -68,20 +73,15 @@ impl Mobility {
             Move::Refused
         }
     }
-    /// Moves to `to`, once that was granted. Returns where it was moving to until now, which is the client's no more.
-    pub(super) fn begin(&mut self, now: Instant, to: Path) -> Option<Path> {
+    /// Moves to `to`, once that was granted, and nowhere else.
+    pub(super) fn begin(&mut self, now: Instant, to: Path) {
         self.used = Some(Used { serial: self.serial, by: to, until: now + TICKET_RETAINED });
         self.serial = self.serial.wrapping_add(1) & SERIALS;
-        self.to.replace(to)
+        self.to = Some(to);
     }
-    /// The client has sent data on `from`, or the stream that data went to has ended: true if the move is over by that, and
-    /// data goes to where it was moving to.
-    pub(super) fn is_over_by(&mut self, from: Path) -> bool {
-        let over = self.to == Some(from);
-        if over {
-            self.to = None;
-        }
-        over
+    /// The move is over, by whichever end. Returns where it was moving to.
+    pub(super) const fn cancel(&mut self) -> Option<Path> {
+        self.to.take()
     }
 }
 /// What a ticket holds of a serial number: 56 bits.
@@ -104,7 +104,8 @@ mod tests {
         assert_eq!(it.judge(s(0), at(1), 0, at(1)), Move::Refused, "it has not moved");
         assert_eq!(it.judge(s(0), at(1), 1, at(2)), Move::Refused, "no ticket like that was made");
         assert_eq!(it.judge(s(0), at(1), 0, at(2)), Move::Granted);
-        assert_eq!((it.begin(s(0), at(2)), it.to(), it.serial()), (None, Some(at(2)), 1));
+        it.begin(s(0), at(2));
+        assert_eq!((it.to(), it.serial()), (Some(&at(2)), 1));
         // The old ticket: again from there, and from nowhere else.
         assert_eq!(it.judge(s(29), at(1), 0, at(2)), Move::Again);
         assert_eq!(it.judge(s(29), at(1), 0, at(3)), Move::Refused);
@@ -117,12 +118,10 @@ mod tests {
     }
 
     #[test]
-    fn rfc8016_3_2_2_the_move_is_over_when_data_comes_from_there() {
+    fn rfc8016_3_2_2_a_ticket_is_known_again_when_the_move_is_over() {
         let mut it = Mobility::default();
-        assert!(!it.is_over_by(at(1)));
         it.begin(s(0), at(2));
-        assert!(!it.is_over_by(at(1)) && it.is_over_by(at(2)) && !it.is_over_by(at(2)));
-        assert_eq!(it.to(), None);
+        assert_eq!((it.cancel(), it.cancel(), it.to()), (Some(at(2)), None, None));
         // The answer may be lost all the same.
         assert_eq!(it.judge(s(1), at(2), 0, at(2)), Move::Again);
     }
@@ -132,8 +131,8 @@ mod tests {
         let mut it = Mobility::default();
         it.begin(s(0), at(2));
         assert_eq!(it.judge(s(1), at(1), 1, at(3)), Move::Granted);
-        assert_eq!(it.begin(s(1), at(3)), Some(at(2)));
-        assert!(!it.is_over_by(at(2)) && it.is_over_by(at(3)));
+        it.begin(s(1), at(3));
+        assert_eq!(it.to(), Some(&at(3)));
         assert_eq!(it.judge(s(2), at(3), 0, at(2)), Move::Refused, "of the ticket before the last one");
     }
 

@@ -15,8 +15,12 @@
 //! Left out: who may ask for what. The owner has checked credentials, permissions and peers, and answers.
 
 mod connection;
+mod serve;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
 use core::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use ginnel_core::{Framing, Instant, Path, Refused, Request, Ticket, Transport};
@@ -24,6 +28,7 @@ use ginnel_stun::attribute::ErrorCode;
 
 use super::policy::{CONNECTIONS_MAX, Tokens};
 use connection::{Connection, State};
+pub(super) use serve::Asked;
 
 /// RFC 6062 section 5.2: how long connecting may take; at least 30 seconds.
 const CONNECTING_FOR: Duration = Duration::from_secs(30);
@@ -248,38 +253,48 @@ impl<A: Copy + Ord, W> Connections<A, W> {
     }
     /// An allocation has ended, and with it all its connections (section 5.5).
     pub(super) fn end(&mut self, allocation: A) {
-        loop {
-            let Some(id) = self.ids(allocation).next() else { return };
-            let Some(Connection { peer, state, .. }) = self.remove(id) else { return };
-            match state {
-                State::Connecting { ticket, asked, .. } => {
-                    self.fail(asked);
-                    self.abandon(id, allocation, peer, ticket);
-                }
-                // One that is bound goes with it.
-                State::Pending { stream, .. } | State::Bound { stream, .. } => self.release(stream),
-                State::Abandoned { .. } => {}
-            }
-        }
+        let ids: Vec<u32> = self.ids(allocation).collect();
+        ids.into_iter().for_each(|id| self.end_one(id));
+    }
+    /// Ends the connections to these peers, and stops connecting to them.
+    pub(super) fn cut_off(&mut self, is_denied: impl Fn(SocketAddr) -> bool) {
+        let cut: Vec<u32> =
+            self.connections.iter().filter(|(_, it)| is_denied(it.peer)).map(|(&id, _)| id).collect();
+        cut.into_iter().for_each(|id| self.end_one(id));
     }
     /// Ends what has taken too long.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(until, id)) = self.ends.first()
             && now >= until
         {
-            let Some(Connection { allocation, peer, state }) = self.remove(id) else { return };
-            match state {
-                State::Connecting { ticket, asked, .. } => {
-                    self.fail(asked);
-                    self.abandon(id, allocation, peer, ticket);
-                }
-                State::Pending { stream, .. } => {
-                    self.stats.expired += 1;
-                    self.release(stream);
-                }
-                State::Bound { .. } | State::Abandoned { .. } => {}
+            if matches!(self.connections.get(&id), Some(Connection { state: State::Pending { .. }, .. })) {
+                self.stats.expired += 1;
             }
+            self.end_one(id);
         }
+    }
+    /// Ends one, whatever its state.
+    fn end_one(&mut self, id: u32) {
+        let Some(Connection { allocation, peer, state }) = self.remove(id) else { return };
+        match state {
+            State::Connecting { ticket, asked, .. } => {
+                self.fail(asked);
+                self.abandon(id, allocation, peer, ticket);
+            }
+            // What is joined to it goes with it.
+            State::Pending { stream, .. } | State::Bound { stream, .. } => self.release(stream),
+            // The driver still owes it.
+            State::Abandoned { ticket } => self.abandon(id, allocation, peer, ticket),
+        }
+    }
+    /// All is over, and nobody is told: what is asked of the driver is all that is left.
+    pub(super) fn close(&mut self) {
+        self.cut_off(|_| true);
+        self.says.clear();
+    }
+    /// Whether the driver owes an answer, or is owed a request.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.connections.is_empty() || !self.requests.is_empty()
     }
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         self.ends.first().map(|&(until, _)| until)
