@@ -1,6 +1,6 @@
 //! coturn: the STUN and TURN server that most people run, and the tools that come with it.
 
-use std::{collections::BTreeSet, net::IpAddr, path::Path};
+use std::{collections::BTreeSet, net::IpAddr, path::Path, process::Stdio};
 
 use crate::{Daemon, Identity, Namespace, Scratch};
 
@@ -68,6 +68,8 @@ impl Coturn {
             command.arg(option).arg(scratch.path().join(file));
         }
         command.arg("--listening-port").arg(port.to_string());
+        // There it complains, for each relay, that the kernel has no SCTP.
+        command.stderr(Stdio::null());
         let mut awaited = BTreeSet::new();
         for ip in ips {
             command.arg("--listening-ip").arg(ip.to_string());

@@ -47,6 +47,12 @@ impl Daemon {
         }
     }
 
+    /// Its process, which `ip netns exec` becomes.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that it has printed so far.
     #[must_use]
     pub fn said(&self) -> String {

@@ -6,11 +6,14 @@ mod browser;
 mod coturn;
 mod daemon;
 mod drive;
+mod errand;
 mod identity;
 mod internet;
 mod namespace;
+mod peer;
 mod program;
 mod scratch;
+mod serve;
 mod turnutils;
 
 pub use asker::{Asker, Attributes, Question, Said};
@@ -18,11 +21,14 @@ pub use browser::{Browser, Scenario, Screenshot};
 pub use coturn::Coturn;
 pub use daemon::Daemon;
 pub use drive::{Heard, drive};
+pub use errand::{By, Errand, Task, Until};
 pub use identity::Identity;
 pub use internet::{Gateway, Internet, Site};
 pub use namespace::Namespace;
+pub use peer::Peer;
 pub use program::{Demo, Program};
 pub use scratch::Scratch;
+pub use serve::Serve;
 pub use turnutils::{Credential, EchoPeer, Family, Mode, Verdict};
 
 /// Whether a peer that cannot be had is a failure: CI installs everything.
