@@ -4,6 +4,7 @@
 //! [`PATIENCE`].
 
 mod icmp;
+mod joined;
 mod node;
 #[cfg(feature = "tls")]
 mod secure;
@@ -22,6 +23,7 @@ use ginnel_core::{Epoch, Instant, Machine, Path, Port, Receive, Refused, Transmi
 use ginnel_netsim::toy::{Echo, Event, Ping};
 
 pub use icmp::*;
+pub use joined::*;
 #[cfg(feature = "tls")]
 pub use secure::*;
 pub use storm::{Mark, Storm};

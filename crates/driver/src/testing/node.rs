@@ -17,6 +17,7 @@ pub(super) struct Node {
     outbox: VecDeque<(Path, Vec<u8>)>,
     told: VecDeque<Notice>,
     echo: bool,
+    at_message: Option<Request>,
     closed: bool,
 }
 
@@ -30,7 +31,12 @@ impl Node {
     pub(super) fn say(&mut self, path: Path, message: &[u8]) {
         self.outbox.push_back((path, message.to_vec()));
     }
+    /// Asks for this when the next message comes.
+    pub(super) fn ask_at_message(&mut self, request: Request) {
+        self.at_message = Some(request);
+    }
     fn handle_input(&mut self, _: Instant, input: &mut Receive<'_>) -> Handled {
+        self.requests.extend(self.at_message.take());
         match (self.closed, self.echo) {
             (true, _) => Handled::Foreign,
             (false, true) => Handled::Send(Transmit::to(input.path)),

@@ -40,6 +40,9 @@ macro_rules! tls_tests {
             sec_41_half_open_handshakes_are_bounded_in_number_and_time
             a_certificate_is_replaced_while_streams_stay
             a_peer_that_never_reads_tls_is_let_go
+            sec_41_one_source_does_not_begin_all_handshakes
+            a_stream_in_tls_moves_to_another_driver
+            streams_in_tls_are_joined
         );
     };
 }
@@ -379,4 +382,77 @@ pub async fn a_peer_that_never_reads_tls_is_let_go<R: Runtime + Clone>(runtime: 
     let stats = client.0.stats();
     assert!(stats.messages_dropped > 0);
     assert_eq!((stats.streams_stalled, client.0.streams()), (1, 0));
+}
+
+pub async fn sec_41_one_source_does_not_begin_all_handshakes<R: Runtime + Clone>(runtime: R) {
+    let authority = Authority::new();
+    let limits = Limits::default().with_handshakes(100, Duration::from_secs(60)).with_handshakes_from_one(3);
+    let config = Config::default().with_limits(limits).with_server_tls(authority.server("localhost", &[]));
+    let (mut server, at) = server(&runtime, config, Node::echo(), SECURE).await;
+    let silent: Vec<TcpStream> = (0..10).map(|_| TcpStream::connect(at).expect("it listens")).collect();
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].0.stats().accept_refused == 7).await;
+    assert_eq!(server.0.streams(), 3);
+    drop(silent);
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].0.streams() == 0).await;
+    // Handshakes that are done count no more: one after another, there may be many.
+    let request = named(Transport::Tls, at, Framing::Stun, host("localhost"), None);
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        let (client, result) = outcome(&runtime, &mut server, authority.client(), request).await;
+        open.push(client);
+        assert!(result.is_ok());
+    }
+    assert_eq!(server.0.streams(), 5);
+}
+
+pub async fn a_stream_in_tls_moves_to_another_driver<R: Runtime + Clone>(runtime: R) {
+    let authority = Authority::new();
+    let tls = authority.server("localhost", &[Alpn::TURN]);
+    let (mut first, at) = serving(&runtime, tls).await;
+    let mut second = node(&runtime, Config::default(), Node::echo());
+    let request = named(Transport::Tls, at, Framing::Stun, host("localhost"), Some(Alpn::TURN));
+    let (mut client, result) = outcome(&runtime, &mut first, authority.client(), request).await;
+    let path = Path::new(Transport::Tls, result.expect("connected"), at);
+    let there = path.reversed();
+    let message = [0x40, 1, 0, 4, 1, 2, 3, 4];
+    client.0.with(|node, _| node.say(path, &message));
+    until(&runtime, &mut [&mut first, &mut client], |nodes| nodes[1].1.messages.len() == 1).await;
+    let ejected = first.0.eject(there).expect("a stream");
+    assert_eq!((ejected.path(), first.0.streams()), (there, 0));
+    client.0.with(|node, _| node.say(path, &message));
+    assert_eq!(second.0.adopt(ejected), Ok(there));
+    until(&runtime, &mut [&mut second, &mut client], |nodes| nodes[1].1.messages.len() == 2).await;
+    assert_eq!(second.1.notices, [Notice::Accepted { path: there, alpn: Some(Alpn::TURN) }]);
+    assert_eq!(first.0.traces(), [0, 0, 0, 0, 0]);
+}
+
+pub async fn streams_in_tls_are_joined<R: Runtime + Clone>(runtime: R) {
+    let authority = Authority::new();
+    let tls = authority.server("localhost", &[]);
+    let held = listen(Transport::Tls, Framing::Held);
+    let config = Config::default().with_server_tls(tls);
+    let (mut relay, at) = server(&runtime, config, Node::default(), held).await;
+    let request = named(Transport::Tls, at, Framing::Rfc4571, host("localhost"), None);
+    let (mut one, opened) = outcome(&runtime, &mut relay, authority.client(), request).await;
+    let here = Path::new(Transport::Tls, opened.expect("connected"), at);
+    let (mut other, opened) = outcome(&runtime, &mut relay, authority.client(), request).await;
+    let there = Path::new(Transport::Tls, opened.expect("connected"), at);
+    // Long before anybody listens.
+    let said: Vec<Vec<u8>> = (0..60_u8).map(|n| vec![n; 1_900]).collect();
+    one.0.with(|node, _| said.iter().for_each(|message| node.say(here, message)));
+    let (left, right) = (here.reversed(), there.reversed());
+    until(&runtime, &mut [&mut relay, &mut one, &mut other], |nodes| nodes[0].1.accepted().len() == 2).await;
+    relay.0.with(|node, _| node.ask(Request::Splice { one: left, other: right, rate: None }));
+    until(&runtime, &mut [&mut relay, &mut one, &mut other], |nodes| nodes[2].1.messages.len() == 60).await;
+    assert_eq!(other.1.bytes(), said);
+    other.0.with(|node, _| {
+        node.say(there, b"thanks");
+        node.ask(Request::release(there));
+    });
+    until(&runtime, &mut [&mut relay, &mut one, &mut other], |nodes| nodes[1].1.lost(here)).await;
+    assert_eq!(one.1.bytes(), [b"thanks"]);
+    until(&runtime, &mut [&mut relay, &mut one, &mut other], |nodes| nodes[0].0.streams() == 0).await;
+    let spliced = Notice::Spliced { one: left, other: right, forth: 60 * 1_902, back: 8 };
+    assert!(relay.1.notices.contains(&spliced) && relay.1.lost(left) && relay.1.lost(right));
+    assert!(relay.1.messages.is_empty(), "the machine has seen none of it");
 }

@@ -30,6 +30,19 @@ macro_rules! stream_tests {
             a_thousand_streams_leave_nothing_behind
             sec_40_messages_are_cut_alike_wherever_segments_break
             sec_40_an_accepted_stream_may_not_be_idle_for_long
+            sec_40_a_stream_that_brings_no_whole_message_for_long_is_closed
+            sec_41_ten_thousand_silent_streams_take_no_more_than_their_share
+            a_held_stream_is_not_read_until_it_is_told_how
+            what_is_read_too_far_obeys_the_new_framing
+            joined_streams_pass_what_comes_and_what_had_come
+            a_slow_reader_holds_back_the_other_end_and_not_the_loop
+            ends_pass_through_joined_streams_one_by_one
+            joined_streams_end_together
+            joined_streams_keep_to_their_rate
+            joined_streams_may_rest_but_not_for_ever
+            a_raw_stream_ends_rather_than_lose_octets
+            a_stream_moves_to_another_driver
+            a_client_speaks_raw
             sec_41_one_stream_more_than_the_limit_is_reset
             sec_41_one_source_does_not_take_the_place_of_all
             a_peer_that_never_reads_costs_no_more_than_the_limit
@@ -83,7 +96,7 @@ pub(super) async fn server<R: Runtime + Clone>(
 }
 
 /// A client of the standard library, which does not wait.
-fn raw(to: SocketAddr) -> TcpStream {
+pub(super) fn raw(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).expect("somebody listens");
     stream.set_nonblocking(true).expect("a socket");
     stream.set_nodelay(true).expect("a socket");
@@ -99,7 +112,7 @@ pub(super) fn beside<T: Send + 'static>(
 }
 
 /// Reads what there is; whether the stream has ended.
-fn slurp(stream: &mut TcpStream, into: &mut Vec<u8>) -> bool {
+pub(super) fn slurp(stream: &mut TcpStream, into: &mut Vec<u8>) -> bool {
     let mut buf = [0; 16_384];
     loop {
         match stream.read(&mut buf) {
@@ -111,7 +124,7 @@ fn slurp(stream: &mut TcpStream, into: &mut Vec<u8>) -> bool {
     }
 }
 
-fn stun(number: u8, length: u16) -> Vec<u8> {
+pub(super) fn stun(number: u8, length: u16) -> Vec<u8> {
     let mut message = vec![0, 1];
     message.extend(length.to_be_bytes());
     message.extend([0x21, 0x12, 0xa4, 0x42]);
