@@ -1,4 +1,6 @@
 //! A server without sockets: what it answers, and what it relays.
 
+mod mobility;
 mod relaying;
 mod rig;
+mod tcp;

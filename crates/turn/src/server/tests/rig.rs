@@ -5,8 +5,8 @@ use alloc::{collections::VecDeque, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 
 use ginnel_core::{
-    HEADROOM, Handled, Instant, Io, Notice, Packet, Path, Receive, Refused, Request, Seed, Transmit,
-    Transport, check::Checked, settle,
+    Framing, HEADROOM, Handled, Instant, Io, Notice, Packet, Path, Port, Receive, Refused, Request, Seed,
+    Transmit, Transport, check::Checked, settle,
 };
 use ginnel_stun::{
     Integrity, IntegrityKey, Message, MessageWriter, Method, Open, TransactionId,
@@ -58,6 +58,12 @@ pub(super) struct World {
     pub(super) held: Vec<Request>,
     pub(super) binds: usize,
     pub(super) releases: usize,
+    /// Relay listeners that are open.
+    pub(super) listening: Vec<SocketAddr>,
+    /// Streams to and from peers that are open.
+    pub(super) streams: Vec<Path>,
+    /// Streams that were joined, the client's first, with their rate.
+    pub(super) spliced: Vec<(Path, Path, Option<u32>)>,
 }
 impl Io<Event> for World {
     fn send(&mut self, transmit: Transmit, packet: &mut Packet<'_>) {
@@ -92,6 +98,46 @@ impl World {
                 self.releases += 1;
                 let at = self.open.iter().position(|it| *it == local).expect("released what is not open");
                 self.open.swap_remove(at);
+                None
+            }
+            other => self.obey_tcp(other),
+        }
+    }
+    /// What a TCP relay asks for.
+    fn obey_tcp(&mut self, request: Request) -> Option<Notice> {
+        match request {
+            Request::Listen { ticket, transport: Transport::Tcp, ip, port, framing: Framing::Held } => {
+                let Port::Exact(port) = port else { panic!("any port") };
+                let local = SocketAddr::new(ip, port);
+                let taken = self.listening.contains(&local) || self.refuse > 0;
+                self.refuse = self.refuse.saturating_sub(1);
+                self.listening.extend((!taken).then_some(local));
+                Some(Notice::Opened { ticket, result: if taken { Err(Refused::InUse) } else { Ok(local) } })
+            }
+            Request::Connect { ticket, transport: Transport::Tcp, local, remote, framing, .. } => {
+                assert_eq!(framing, Framing::Held);
+                let local = local.expect("from the relayed address");
+                assert!(self.listening.contains(&local));
+                let refused = self.refuse > 0;
+                self.refuse = self.refuse.saturating_sub(1);
+                self.streams.extend((!refused).then_some(Path::new(Transport::Tcp, local, remote)));
+                let result = if refused { Err(Refused::Unreachable) } else { Ok(local) };
+                Some(Notice::Opened { ticket, result })
+            }
+            Request::Splice { one, other, rate } => {
+                assert!(self.streams.contains(&other), "it is no stream: {other}");
+                self.spliced.push((one, other, rate.map(|it| it.get())));
+                None
+            }
+            Request::Release { transport: Transport::Tcp, local, remote: None } => {
+                let at = self.listening.iter().position(|it| *it == local).expect("listened nowhere");
+                self.listening.swap_remove(at);
+                None
+            }
+            Request::Release { transport: Transport::Tcp, local, remote: Some(remote) } => {
+                let stream = Path::new(Transport::Tcp, local, remote);
+                let at = self.streams.iter().position(|it| *it == stream).expect("no such stream");
+                self.streams.swap_remove(at);
                 None
             }
             other => panic!("not expected: {other:?}"),
@@ -190,6 +236,17 @@ impl Rig {
                 Some(self.world.sent.remove(at).1)
             }
         }
+    }
+    /// The driver tells something.
+    pub(super) fn notice(&mut self, notice: Notice) {
+        ginnel_core::Machine::handle_notice(&mut self.server, self.now, notice);
+        self.settle();
+    }
+    /// A stream has ended.
+    pub(super) fn lose(&mut self, stream: Path) {
+        let Path { transport, local, remote } = stream;
+        self.world.streams.retain(|it| *it != stream);
+        self.notice(Notice::Lost { transport, local, remote: Some(remote) });
     }
     /// What was told, from now on.
     pub(super) fn events(&mut self) -> Vec<Event> {
