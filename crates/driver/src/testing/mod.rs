@@ -6,6 +6,8 @@
 mod icmp;
 mod joined;
 mod node;
+#[cfg(feature = "relay")]
+mod relay;
 #[cfg(feature = "tls")]
 mod secure;
 mod storm;
@@ -24,6 +26,8 @@ use ginnel_netsim::toy::{Echo, Event, Ping};
 
 pub use icmp::*;
 pub use joined::*;
+#[cfg(feature = "relay")]
+pub use relay::*;
 #[cfg(feature = "tls")]
 pub use secure::*;
 pub use storm::{Mark, Storm};

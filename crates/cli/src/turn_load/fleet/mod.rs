@@ -158,11 +158,11 @@ impl Fleet {
             }
             Event::PermissionReady { .. } if !self.task.channels => self.ready(now, number),
             Event::ChannelBound { .. } => self.ready(now, number),
-            Event::PermissionFailed { reason, .. } | Event::ChannelFailed { reason, .. } => {
-                self.refused(reason);
-                self.failed(now, number);
-            }
-            Event::Failed { reason } => {
+            // A channel that fails takes its permission with it.
+            Event::PermissionFailed { .. } if self.task.channels => {}
+            Event::PermissionFailed { reason, .. }
+            | Event::ChannelFailed { reason, .. }
+            | Event::Failed { reason } => {
                 self.refused(reason);
                 self.failed(now, number);
             }
