@@ -247,10 +247,10 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         loop {
             let rested = self.attend(app);
             self.wire.flush();
-            let unblocked = self.wire.poll_blocked(cx);
+            let relieved = self.wire.take_relieved();
             if self.machine.is_closed() && rested {
                 self.wire.release_streams();
-                if !self.wire.is_blocked() && self.wire.all_delivered() {
+                if !self.wire.is_full() && self.wire.all_delivered() {
                     return Poll::Ready(());
                 }
             }
@@ -262,7 +262,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            if !(received || fired || unblocked || again) {
+            if !(received || fired || relieved || again) {
                 return Poll::Pending;
             }
         }
@@ -271,7 +271,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     fn settle(&mut self, now: Instant) {
         self.wire.turn(now);
         let Self { machine, wire, events, buf, .. } = self;
-        self.wake = settle(machine, now, buf, &mut Side { wire, events });
+        self.wake = settle(machine, now, buf, &mut Side { wire, events, own: true });
     }
 
     /// Settles, and tells the application, until neither has more. Returns whether it came to that.
@@ -324,11 +324,12 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                     *budget = budget.saturating_sub(cost);
                     true
                 }
-                Look::Messages(local, count) => {
+                Look::Messages(local, count, more) => {
                     // ICMP that was read with them answers what was asked before.
                     *budget = budget.saturating_sub(self.pass_on(self.epoch.now()));
                     self.receive_batch(local, count, app, budget);
-                    true
+                    any = true;
+                    more || self.wire.rest(number)
                 }
                 Look::Octets => self.receive_octets(number, app, budget),
             };
@@ -340,6 +341,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 any = true;
             }
         }
+        // Behind all of them: what came at many sockets for one destination leaves together.
+        self.wire.flush();
         any
     }
 
@@ -364,7 +367,6 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 self.settle(now);
             }
         }
-        self.wire.flush();
     }
 
     /// Reads from a stream once. Returns whether there may be more.
@@ -401,7 +403,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     /// Whether the timer has fired. It is set anew only when the machine wants to be woken earlier than it is set to: an
     /// unneeded wake-up now and then costs less than setting it for every datagram.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let machine = self.wake.filter(|_| !self.wire.is_blocked()).map(|wake| wake.at);
+        let machine = self.wake.filter(|_| !self.wire.is_held()).map(|wake| wake.at);
         let Some(at) = [machine, self.wire.alarms.next()].into_iter().flatten().min() else { return false };
         if self.armed.is_none_or(|armed| armed > at) {
             self.timer.reset(self.epoch.to_std(at));
@@ -424,7 +426,7 @@ fn deliver<R: Runtime, M: Machine, A: App<M>>(
     input: &mut Receive<'_>,
     app: &mut A,
 ) {
-    let data = receive(machine, now, input, &mut Side { wire, events });
+    let data = receive(machine, now, input, &mut Side { wire, events, own: false });
     // Events before data: what the input caused is older than what it held.
     while let Some(event) = events.pop_front() {
         app.event(now, machine, event);

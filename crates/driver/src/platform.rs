@@ -8,6 +8,8 @@ use socket2::Socket;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use linux::{ErrorQueue, HAS_ERROR_QUEUE, NO_SIGNAL};
+#[cfg(target_os = "linux")]
+pub(crate) use many::{Address, MANY, send_many, set_fragmentation, set_traffic_class, spare_metadata};
 
 /// What the system says of a datagram that was sent.
 #[cfg_attr(
@@ -80,6 +82,129 @@ impl ErrorQueue {
     }
     pub(crate) fn read(&mut self, _: &Socket) -> Option<Report> {
         None
+    }
+}
+
+/// So many datagrams one call may take: here there is no such call.
+#[cfg(not(target_os = "linux"))]
+pub(crate) const MANY: usize = 1;
+
+/// A destination, as the system wants it.
+#[cfg(not(target_os = "linux"))]
+#[derive(Clone, Debug)]
+pub(crate) struct Address(socket2::SockAddr);
+
+#[cfg(not(target_os = "linux"))]
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self(address.into())
+    }
+}
+
+/// Sends the first of these datagrams; returns how many that were.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn send_many(socket: &Socket, datagrams: &[(&Address, &[u8])]) -> io::Result<usize> {
+    let Some((to, octets)) = datagrams.first() else { return Ok(0) };
+    socket.send_to(octets, &to.0).map(|_| 1)
+}
+
+/// Elsewhere datagrams are as `quinn-udp` has set it.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn set_fragmentation(_: &Socket, _: bool, _: bool) -> io::Result<()> {
+    Ok(())
+}
+
+/// The traffic class of what is sent from now on: code point and congestion mark.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn set_traffic_class(socket: &Socket, v4: bool, class: u8) -> io::Result<()> {
+    if v4 { socket.set_tos_v4(class.into()) } else { Ok(()) }
+}
+
+/// Elsewhere it costs nothing worth a call.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn spare_metadata(_: &std::net::UdpSocket, _: SocketAddr) {}
+
+/// Several datagrams to several destinations with one call (sendmmsg(2)), and what is set for them at the socket.
+#[cfg(target_os = "linux")]
+mod many {
+    use std::{
+        io::{self, IoSlice},
+        net::{SocketAddr, UdpSocket},
+    };
+
+    use nix::sys::socket::{setsockopt, sockopt};
+    use rustix::net::{
+        MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg, sendto,
+        sockopt::{
+            Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ip_tos,
+            set_ipv6_mtu_discover, set_ipv6_tclass,
+        },
+    };
+    use socket2::Socket;
+
+    /// So many datagrams one call may take.
+    pub(crate) const MANY: usize = 32;
+    /// What is prepared for a call that takes few.
+    const FEW: usize = 4;
+
+    /// A destination, as the system wants it.
+    pub(crate) type Address = SocketAddrAny;
+
+    /// Sends some of these datagrams, the first of them at least; returns how many. An error is of the first.
+    pub(crate) fn send_many(socket: &Socket, datagrams: &[(&Address, &[u8])]) -> io::Result<usize> {
+        match *datagrams {
+            [] => Ok(0),
+            [(to, octets)] => {
+                sendto(socket, octets, SendFlags::empty(), to)?;
+                Ok(1)
+            }
+            _ if datagrams.len() <= FEW => send_up_to::<FEW>(socket, datagrams),
+            _ => send_up_to::<MANY>(socket, datagrams),
+        }
+    }
+
+    fn send_up_to<const N: usize>(socket: &Socket, datagrams: &[(&Address, &[u8])]) -> io::Result<usize> {
+        let Some(spare) = datagrams.first() else { return Ok(0) };
+        let count = datagrams.len().min(N);
+        let at = |index: usize| datagrams.get(index).unwrap_or(spare);
+        let slices: [_; N] = std::array::from_fn(|index| [IoSlice::new(at(index).1)]);
+        let mut controls: [SendAncillaryBuffer<'_, '_, '_>; N] = std::array::from_fn(|_| Default::default());
+        let mut index = 0;
+        let mut messages = controls.each_mut().map(|control| {
+            let message = MMsgHdr::new_with_addr(at(index).0, &slices[index], control);
+            index += 1;
+            message
+        });
+        Ok(sendmmsg(socket, &mut messages[..count], SendFlags::empty())?)
+    }
+
+    /// Whether datagrams go whole or not at all, from now on (ip(7), `IP_MTU_DISCOVER`; RFC 8656 section 14 has DF = 0 for
+    /// the other). Whole ones are probes: what the kernel believes of the path cuts and holds back none of them.
+    pub(crate) fn set_fragmentation(socket: &Socket, v4: bool, whole: bool) -> io::Result<()> {
+        if v4 {
+            let mode = if whole { Ipv4PathMtuDiscovery::PROBE } else { Ipv4PathMtuDiscovery::DONT };
+            return Ok(set_ip_mtu_discover(socket, mode)?);
+        }
+        let mode = if whole { Ipv6PathMtuDiscovery::PROBE } else { Ipv6PathMtuDiscovery::DONT };
+        set_ipv6_mtu_discover(socket, mode)?;
+        Ok(setsockopt(socket, sockopt::Ipv6DontFrag, &whole)?)
+    }
+
+    /// The traffic class of what is sent from now on: code point and congestion mark.
+    pub(crate) fn set_traffic_class(socket: &Socket, v4: bool, class: u8) -> io::Result<()> {
+        Ok(if v4 { set_ip_tos(socket, class) } else { set_ipv6_tclass(socket, class.into()) }?)
+    }
+
+    /// `quinn-udp` asks for the time of each datagram and the address that it was sent to. The first is never read here, and
+    /// the second only at sockets for every address; each costs a little for each datagram.
+    pub(crate) fn spare_metadata(socket: &UdpSocket, local: SocketAddr) {
+        let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &false);
+        if !local.ip().is_unspecified() {
+            let _ = match local {
+                SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &false),
+                SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &false),
+            };
+        }
     }
 }
 

@@ -70,6 +70,12 @@ pub trait Socket: Debug {
         let _ = cx;
         Poll::Pending
     }
+    /// Whether waiting costs nothing: the runtime watches all the time, and learns from [`try_io`](Self::try_io) alone what is
+    /// over. Then a socket that seems to be empty is waited for at once; others are asked once more first, since that costs no
+    /// more than to wait. The default says no, which is always right.
+    fn watches_always(&self) -> bool {
+        false
+    }
     /// The socket itself.
     fn sock_ref(&self) -> SockRef<'_>;
 }

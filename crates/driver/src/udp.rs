@@ -16,7 +16,7 @@ use quinn_udp::{EcnCodepoint, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use crate::{Interest, Socket, platform::HAS_ERROR_QUEUE};
 
 /// Slots, which is how many messages one system call brings. Memory that is never written to is never there.
-pub(crate) const SLOTS: usize = 16;
+pub(crate) const SLOTS: usize = 32;
 /// In front of each message.
 const ROOM: usize = HEADROOM + ANSWER;
 /// The largest message, of several datagrams together.
@@ -49,16 +49,27 @@ impl Udp {
         Ok(Self(UdpSocketState::new(UdpSockRef::from(socket))?))
     }
 
-    /// Receives what is there, without waiting; returns how many messages.
-    pub(crate) fn receive(&self, socket: &impl Socket, arena: &mut Arena) -> io::Result<usize> {
-        let mut slots = arena.octets.chunks_exact_mut(SLOT);
+    /// Receives what is there, up to so many messages, without waiting; returns how many. If they are fewer there were no
+    /// more, and the runtime knows that already.
+    pub(crate) fn receive(&self, socket: &impl Socket, arena: &mut Arena, most: usize) -> io::Result<usize> {
+        let most = most.clamp(1, SLOTS);
+        let mut slots = arena.octets.chunks_exact_mut(SLOT).take(most);
         let mut slices: [IoSliceMut<'_>; SLOTS] = std::array::from_fn(|_| match slots.next() {
             Some(slot) => IoSliceMut::new(&mut slot[ROOM..ROOM + MAX_MESSAGE]),
             None => IoSliceMut::new(&mut []),
         });
-        socket.try_io(Interest::Readable, || {
-            self.0.recv(UdpSockRef::from(&*socket.sock_ref()), &mut slices, &mut arena.metas)
-        })
+        let mut came = 0;
+        let outcome = socket.try_io(Interest::Readable, || {
+            let socket = socket.sock_ref();
+            came = self.0.recv(UdpSockRef::from(&*socket), &mut slices[..most], &mut arena.metas)?;
+            // Said to the runtime now, or a call would be spent on hearing it from the system.
+            if came < most { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match outcome {
+            Ok(()) => Ok(came),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && came > 0 => Ok(came),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends datagrams of `segment` octets each, the last perhaps shorter, with one call; from `source`, where the socket is for
@@ -162,6 +173,11 @@ fn mark(ecn: Ecn) -> Option<EcnCodepoint> {
         Ecn::Ect1 => Some(EcnCodepoint::Ect1),
         Ecn::Ce => Some(EcnCodepoint::Ce),
     }
+}
+
+/// As it stands in the traffic class (RFC 3168 section 5).
+pub(crate) fn mark_of(ecn: Ecn) -> u8 {
+    mark(ecn).map_or(0, |mark| mark as u8)
 }
 
 fn unmark(ecn: Option<EcnCodepoint>) -> Ecn {

@@ -24,6 +24,8 @@ const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 #[derive(Clone, Debug, Default)]
 struct Hand {
     full: Arc<AtomicBool>,
+    /// These take nothing.
+    full_at: Arc<Mutex<Vec<SocketAddr>>>,
     /// How many errors the next reads give, before what has come.
     unreachable: Arc<AtomicU32>,
     /// What is full is said to be ready, as some runtimes do after an error.
@@ -58,9 +60,14 @@ impl Runtime for Hand {
         HandTimer(self.clone())
     }
 }
-impl<T> HandSocket<T> {
+impl<T> HandSocket<T>
+where
+    for<'s> SockRef<'s>: From<&'s T>,
+{
     fn is_full(&self, interest: Interest) -> bool {
-        interest == Interest::Writable && self.1.full.load(Ordering::Relaxed)
+        let local = SockRef::from(&self.0).local_addr().ok().and_then(|local| local.as_socket());
+        let listed = || self.1.full_at.lock().unwrap().iter().any(|full| Some(*full) == local);
+        interest == Interest::Writable && (self.1.full.load(Ordering::Relaxed) || listed())
     }
 }
 impl Listener<HandSocket<TcpStream>> for HandListener {
@@ -163,21 +170,121 @@ fn what_the_system_has_no_room_for_waits_and_comes_in_order() {
     assert_eq!((stats.sent, stats.blocked, stats.dropped), (0, 1, 0));
     assert!(numbers(&receiver).is_empty());
 
-    // User data cannot wait in the machine: there is room for more of the same kind, and none for another.
+    // User data cannot wait in the machine: it waits behind what waits already, of any size.
     let mut send = |octets: &[u8]| driver.send(octets, |_, _, _| Ok::<_, ()>(Transmit::to(path)));
     let mut datagram = [0; 100];
     datagram[..4].copy_from_slice(&1_000_u32.to_be_bytes());
-    assert_eq!((send(&datagram), send(&[9; 101])), (Ok(()), Ok(())));
-    assert_eq!(driver.stats().dropped, 1);
-    assert!(poll(&mut driver, &mut app).is_pending());
-    assert_eq!((driver.stats().sent, driver.stats().blocked), (0, 1), "nothing more is asked of the machine");
+    assert_eq!((send(&datagram), send(&datagram[..50])), (Ok(()), Ok(())));
+    assert_eq!((driver.stats().sent, driver.stats().blocked, driver.stats().dropped), (0, 1, 0));
 
     hand.full.store(false, Ordering::Relaxed);
     assert!(poll(&mut driver, &mut app).is_pending());
-    let came = numbers(&receiver);
-    let (user, pings): (Vec<_>, Vec<_>) = came.iter().copied().partition(|number| *number == 1_000);
-    assert_eq!((user.len(), pings), (1, (0..COUNT).collect()));
-    assert_eq!((driver.stats().sent, driver.stats().dropped), (u64::from(COUNT) + 1, 1));
+    assert_eq!(numbers(&receiver), (0..COUNT).chain([1_000; 2]).collect::<Vec<_>>());
+    assert_eq!((driver.stats().sent, driver.stats().dropped), (u64::from(COUNT) + 2, 0));
+}
+
+#[test]
+fn a_full_socket_holds_its_machine_back_and_drops_what_cannot_wait() {
+    const COUNT: u32 = 900;
+    let hand = Hand::default();
+    let receiver = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    receiver.set_nonblocking(true).unwrap();
+    let target = receiver.local_addr().unwrap();
+    let (mut driver, mut app) = (ping(&hand, target), Seen::default());
+    let path = Path::udp(driver.machine().local().unwrap(), target);
+
+    hand.full.store(true, Ordering::Relaxed);
+    driver.with(|ping, now| ping.ping(now, COUNT));
+    for _ in 0..10 {
+        assert!(poll(&mut driver, &mut app).is_pending());
+    }
+    assert_eq!((driver.stats().sent, driver.stats().dropped), (0, 0), "what is not asked for is not lost");
+
+    // 128 KiB wait at most. User data takes what is left of that, and the rest of it is dropped.
+    for _ in 0..200 {
+        driver.send(&[9; 1_000], |_, _, _| Ok::<_, ()>(Transmit::to(path))).unwrap();
+    }
+    let dropped = driver.stats().dropped;
+    assert!((70..=170).contains(&dropped), "{dropped}");
+
+    hand.full.store(false, Ordering::Relaxed);
+    let (mut came, user) = (Vec::new(), u32::from_be_bytes([9; 4]));
+    for _ in 0..20 {
+        assert!(poll(&mut driver, &mut app).is_pending());
+        came.extend(numbers(&receiver).into_iter().filter(|number| *number != user));
+    }
+    assert_eq!(driver.stats().sent, u64::from(COUNT) + 200 - dropped, "all of it, when there is room");
+    // The receiver's own buffer has an end too.
+    assert!(came.len() > 100 && came.is_sorted(), "in order: {came:?}");
+    assert_eq!(driver.stats().dropped, dropped);
+}
+
+/// Passes on to each socket's own peer what comes from anywhere: a relay without any rules.
+#[derive(Debug, Default)]
+struct Relay(Vec<(SocketAddr, SocketAddr)>);
+impl Relay {
+    fn handle_input(&mut self, _: Instant, input: &mut Receive<'_>) -> Handled {
+        let Some(octet) = input.packet.bytes().first() else { return Handled::Consumed };
+        let Some((local, peer)) = self.0.get(usize::from(*octet)) else { return Handled::Consumed };
+        Handled::Send(Transmit::to(Path::udp(*local, *peer)))
+    }
+    fn handle_timeout(&mut self, _: Instant) {}
+    fn poll_transmit(&mut self, _: Instant, _: &mut Packet<'_>) -> Option<Transmit> {
+        None
+    }
+    fn poll_event(&mut self) -> Option<()> {
+        None
+    }
+    fn poll_timeout(&self) -> Option<Wake> {
+        None
+    }
+    fn close(&mut self, _: Instant) {}
+    fn is_closed(&self) -> bool {
+        false
+    }
+}
+machine!(impl [] Relay { Event = (); Data = (); });
+impl App<Relay> for Nobody {
+    fn event(&mut self, _: Instant, _: &mut Relay, (): ()) {}
+}
+
+#[test]
+fn a_full_relay_socket_stops_no_other() {
+    let hand = Hand::default();
+    let mut driver = Driver::new(hand.clone(), Epoch::start(), Relay::default());
+    let open = || {
+        let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        (socket.local_addr().unwrap(), socket)
+    };
+    let (listener, (_, client_socket)) = (driver.bind(LOCALHOST, Port::Any).unwrap(), open());
+    let peers = [open(), open()];
+    let relays = [(); 2].map(|()| driver.bind(LOCALHOST, Port::Any).unwrap());
+    driver.with(|relay, _| relay.0 = relays.into_iter().zip(peers.iter().map(|(peer, _)| *peer)).collect());
+    hand.full_at.lock().unwrap().push(relays[0]);
+
+    let mut heard = [0; 2];
+    let mut listen = || {
+        for (count, (_, peer)) in heard.iter_mut().zip(&peers) {
+            *count += std::iter::from_fn(|| peer.recv(&mut [0; 2_000]).ok()).count();
+        }
+        heard
+    };
+    for _ in 0..200 {
+        listen();
+        for number in [0, 1] {
+            client_socket.send_to(&[number; 1_000], listener).unwrap();
+            assert!(pin!(driver.run(&mut Nobody)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    }
+    assert_eq!(listen(), [0, 200], "{:?}", driver.stats());
+    let waiting = 200 - driver.stats().dropped;
+    assert!((60..=140).contains(&waiting), "what waits has a bound: {:?}", driver.stats());
+
+    hand.full_at.lock().unwrap().clear();
+    assert!(pin!(driver.run(&mut Nobody)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(driver.stats().sent, 200 + waiting, "and leaves when there is room");
+    assert!(listen()[0] > 50, "{:?}", driver.stats());
 }
 
 #[test]

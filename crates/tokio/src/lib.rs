@@ -108,6 +108,10 @@ impl Socket for TokioSocket {
     fn poll_error(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.errors.poll(&self.socket, cx)
     }
+    /// The reactor is edge-triggered, and holds each socket from its beginning to its end.
+    fn watches_always(&self) -> bool {
+        true
+    }
     fn sock_ref(&self) -> SockRef<'_> {
         SockRef::from(&*self.socket)
     }

@@ -1,4 +1,4 @@
-//! When streams and listeners are looked at for what is overdue: one alarm for each, at most.
+//! When streams, listeners and full sockets are looked at for what is overdue: one alarm for each, at most.
 //!
 //! An alarm is not moved for every octet. It goes off when something may be due, and is set anew if nothing is; so it is set
 //! once in an idle time, and no message pays for it.
@@ -10,15 +10,12 @@ use ginnel_core::Instant;
 #[derive(Debug, Default)]
 pub(crate) struct Alarms {
     by_time: BTreeSet<(Instant, usize)>,
-    /// When a run of datagrams that waits is tried again, where nothing else tells.
-    retry: Option<Instant>,
 }
 
 impl Alarms {
     /// The first of them.
     pub(crate) fn next(&self) -> Option<Instant> {
-        let first = self.by_time.first().map(|(at, _)| *at);
-        [first, self.retry].into_iter().flatten().min()
+        self.by_time.first().map(|(at, _)| *at)
     }
 
     #[cfg(feature = "testing")]
@@ -43,14 +40,8 @@ impl Alarms {
         }
     }
 
-    /// The loop comes back at this time.
-    pub(crate) fn retry(&mut self, at: Instant) {
-        self.retry = Some(at);
-    }
-
     /// Whose alarm goes off. It has none then.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<usize> {
-        self.retry = self.retry.filter(|at| *at > now);
         let first = *self.by_time.first()?;
         (first.0 <= now).then(|| {
             self.by_time.remove(&first);

@@ -141,6 +141,10 @@ impl<R: Runtime> Wire<R> {
                 (listening.paused, listening.alarm) = (false, None);
                 self.ready.again(number);
             }
+            Some(Some(Slot::Datagrams(open))) => {
+                open.alarm = None;
+                self.ready.again(number);
+            }
             Some(Some(Slot::Stream(stream))) => {
                 stream.alarm = None;
                 if stream.deadline(now, &limits).is_none_or(|at| at > now) {

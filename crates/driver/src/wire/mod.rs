@@ -7,6 +7,7 @@ mod alarms;
 mod datagrams;
 mod ending;
 mod joining;
+mod locals;
 mod moving;
 mod opening;
 mod streams;
@@ -24,14 +25,15 @@ use ginnel_core::{Instant, Io, Notice, Packet, Path, Port, Refused, Request, Tra
 use crate::{
     Config, Runtime, Stats,
     bind::{Bound, Joined, Sharing, bind},
-    outbox::Outbox,
-    platform::ErrorQueue,
+    outbox::{Outbox, Waiting},
+    platform::{ErrorQueue, spare_metadata},
     ready::Ready,
     stream::{Source, Stream},
     udp::{Arena, Udp},
 };
 
 use alarms::Alarms;
+use locals::Locals;
 use opening::Listening;
 
 #[derive(Debug)]
@@ -44,7 +46,7 @@ pub(crate) struct Wire<R: Runtime> {
     slots: Vec<Option<Slot<R>>>,
     /// The numbers of sockets that were released, to be used again.
     free: Vec<usize>,
-    by_local: BTreeMap<SocketAddr, usize>,
+    by_local: Locals,
     listeners: BTreeMap<SocketAddr, usize>,
     /// Those that are open: a path that was released is gone from here at once.
     by_path: BTreeMap<Path, usize>,
@@ -54,6 +56,15 @@ pub(crate) struct Wire<R: Runtime> {
     pub(crate) alarms: Alarms,
     pub(crate) ready: Arc<Ready>,
     out: Outbox,
+    /// Numbers of runs of one socket, while they are being sent.
+    line: Vec<usize>,
+    /// Sockets at which something waits because the system has no room.
+    full: usize,
+    /// The full socket to which the machine has sent of its own accord as much as may wait: it is asked for no more until
+    /// that has left.
+    held: Option<usize>,
+    /// Whether a socket is full no more, and nobody has looked yet what that means.
+    relieved: bool,
     /// Streams with something new to send.
     dirty: Vec<usize>,
     errors: ErrorQueue,
@@ -105,12 +116,22 @@ struct Open<S> {
     reports: bool,
     /// Whether it has, and that was not read yet.
     reported: bool,
+    /// So many messages are asked for next.
+    batch: usize,
+    /// Whether what is sent goes whole or not at all, as it was set last.
+    whole: bool,
+    /// The traffic class of what is sent, as it was set last.
+    class: u8,
+    /// What the system had no room for.
+    waiting: Option<Box<Waiting>>,
+    /// When that is tried again, where nothing else tells.
+    alarm: Option<Instant>,
 }
 
 /// What came of looking at a socket.
 pub(crate) enum Look {
-    /// So many messages in the arena, for this local address.
-    Messages(SocketAddr, usize),
+    /// So many messages in the arena, for this local address; whether there may be more.
+    Messages(SocketAddr, usize, bool),
     /// Octets have come on a stream.
     Octets,
     /// Nothing now. The loop is woken when there is something.
@@ -121,6 +142,9 @@ pub(crate) enum Look {
     Gone,
 }
 
+/// So many messages are asked for at first. More are as soon as so many come.
+const FIRST_BATCH: usize = 2;
+
 impl<R: Runtime> Wire<R> {
     pub(crate) fn new(runtime: R, config: Config) -> Self {
         Self {
@@ -129,7 +153,7 @@ impl<R: Runtime> Wire<R> {
             now: Instant::EPOCH,
             slots: Vec::new(),
             free: Vec::new(),
-            by_local: BTreeMap::new(),
+            by_local: Locals::default(),
             listeners: BTreeMap::new(),
             by_path: BTreeMap::new(),
             sources: BTreeMap::new(),
@@ -137,6 +161,10 @@ impl<R: Runtime> Wire<R> {
             alarms: Alarms::default(),
             ready: Arc::default(),
             out: Outbox::new(),
+            line: Vec::new(),
+            full: 0,
+            held: None,
+            relieved: false,
             dirty: Vec::new(),
             errors: ErrorQueue::new(),
             scratch: Vec::new(),
@@ -160,7 +188,7 @@ impl<R: Runtime> Wire<R> {
         let bound = bind(ip, port, sharing)?;
         let local = bound.local;
         // Two sockets of one address exist for groups only; this driver has one for each.
-        if self.by_local.contains_key(&local) {
+        if self.by_local.get(&local).is_some() {
             return Err(Refused::InUse);
         }
         self.open(bound).map_err(|_| Refused::NotPermitted)?;
@@ -170,11 +198,27 @@ impl<R: Runtime> Wire<R> {
     fn open(&mut self, bound: Bound) -> io::Result<()> {
         let Bound { socket, local, scope, joined } = bound;
         let udp = Udp::new(&socket)?;
+        spare_metadata(&socket, local);
         // Nobody waits for the fate of what is sent to a group.
         let reports = joined.is_empty() && udp.report_errors(&socket);
         let socket = self.runtime.wrap(socket)?;
         let (number, waker) = self.number();
-        let open = Open { socket, udp, local, scope, joined, waker, errors: 0, reports, reported: false };
+        let open = Open {
+            socket,
+            udp,
+            local,
+            scope,
+            joined,
+            waker,
+            errors: 0,
+            reports,
+            reported: false,
+            batch: FIRST_BATCH,
+            whole: true,
+            class: 0,
+            waiting: None,
+            alarm: None,
+        };
         self.slots[number] = Some(Slot::Datagrams(Box::new(open)));
         self.by_local.insert(local, number);
         self.ready.again(number);
@@ -207,7 +251,7 @@ impl<R: Runtime> Wire<R> {
     fn release(&mut self, transport: Transport, local: SocketAddr, remote: Option<SocketAddr>) {
         match (transport, remote) {
             (Transport::Udp, None) => {
-                if let Some(number) = self.by_local.get(&local).copied() {
+                if let Some(number) = self.by_local.get(&local) {
                     // Last words: a goodbye that is gathered goes out while the socket is there.
                     self.flush();
                     self.drop_socket(number);
@@ -223,16 +267,19 @@ impl<R: Runtime> Wire<R> {
 
     fn drop_socket(&mut self, number: usize) {
         self.stats.dropped += self.out.forget(number) as u64;
-        if let Some(open) = self.datagrams(number) {
-            let local = open.local;
-            self.by_local.remove(&local);
+        if self.datagrams(number).is_some_and(|open| open.waiting.is_some()) {
+            self.stats.dropped += self.give_up_waiting(number) as u64;
+        }
+        if let Some(Some(Slot::Datagrams(open))) = self.slots.get_mut(number) {
+            self.alarms.clear(number, &mut open.alarm);
+            self.by_local.remove(&open.local);
             self.slots[number] = None;
             self.free.push(number);
         }
     }
 
     pub(crate) fn locals(&self) -> impl Iterator<Item = SocketAddr> {
-        self.by_local.keys().copied()
+        self.by_local.iter()
     }
 
     // ---- in and out
@@ -273,14 +320,21 @@ impl<R: Runtime> Wire<R> {
 pub(crate) struct Side<'w, R: Runtime, E> {
     pub(crate) wire: &'w mut Wire<R>,
     pub(crate) events: &'w mut VecDeque<E>,
+    /// Whether the machine speaks of its own accord. What it answers or passes on has no other place to wait, and must hold up
+    /// nobody.
+    pub(crate) own: bool,
 }
 
 impl<R: Runtime, E> Io<E> for Side<'_, R, E> {
     fn ready(&self) -> bool {
-        !self.wire.is_blocked()
+        !self.wire.is_held()
     }
     fn send(&mut self, transmit: Transmit, packet: &mut Packet<'_>) {
+        let local = transmit.path.local;
         self.wire.send(transmit, packet);
+        if self.own {
+            self.wire.hold_back(local);
+        }
     }
     fn request(&mut self, request: Request) -> Option<Notice> {
         match request {
