@@ -2,6 +2,8 @@
 
 use ginnel_core::{Instant, Machine, Receive, Transmit};
 
+use crate::Ejected;
+
 /// The application above a machine. Both calls have the machine at hand, to command; the driver settles it afterwards.
 ///
 /// They run inside the loop, so they must not block: what takes long is handed to another task.
@@ -20,5 +22,17 @@ pub trait App<M: Machine> {
     ) -> Option<Transmit> {
         let _ = (now, machine, data, input);
         None
+    }
+
+    /// Asked behind [`data`](Self::data) of a stream: whether that stream is to leave this driver now, before the next message
+    /// is read. Never by default.
+    fn moves(&mut self) -> bool {
+        false
+    }
+
+    /// The stream that was to leave, as [`Driver::eject`](crate::Driver::eject) gives it; `None` if it has ended meanwhile. Dropped,
+    /// and so closed, by default.
+    fn moved(&mut self, stream: Option<Ejected>) {
+        drop(stream);
     }
 }

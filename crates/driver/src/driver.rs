@@ -4,12 +4,13 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     net::{IpAddr, SocketAddr},
+    ops::Range,
     task::{Context, Poll},
 };
 
 use ginnel_core::{
-    Buffer, Epoch, Framing, Instant, Machine, Packet, Path, Port, Receive, Refused, Transmit, Transport,
-    Wake, receive, settle,
+    Buffer, Ecn, Epoch, Framing, Handled, Instant, Machine, Packet, Path, Port, Receive, Refused, Transmit,
+    Transport, Wake, receive, settle,
 };
 
 use crate::{
@@ -222,6 +223,39 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.wire.adopt(ejected)
     }
 
+    /// One arrival that came elsewhere, on a path that this driver can send on too: the octets are in `buf` at `range`, with room
+    /// around them, and `take` shows them to the machine.
+    pub(crate) fn hand_in<A: App<M>>(
+        &mut self,
+        path: Path,
+        ecn: Ecn,
+        buf: &mut [u8],
+        range: Range<usize>,
+        app: &mut A,
+        take: impl FnOnce(&mut A, Instant, &mut M, &mut Receive<'_>) -> Handled<M::Data>,
+    ) {
+        let now = self.epoch.now();
+        self.wire.turn(now);
+        // A stream that was adopted for this is news that comes before.
+        self.pass_on(now);
+        let Some(packet) = Packet::received(buf, range) else { return };
+        let mut input = Receive::new(path, packet);
+        input.ecn = ecn;
+        let handled = take(app, now, &mut self.machine, &mut input);
+        while let Some(event) = self.machine.poll_event() {
+            app.event(now, &mut self.machine, event);
+        }
+        let transmit = match handled {
+            Handled::Data(data) => app.data(now, &mut self.machine, data, &mut input),
+            Handled::Send(transmit) => Some(transmit),
+            Handled::Consumed | Handled::Foreign => None,
+        };
+        if let Some(transmit) = transmit {
+            self.wire.send(transmit, &mut input.packet);
+        }
+        self.settle(now);
+    }
+
     #[cfg(feature = "testing")]
     pub(crate) fn traces(&self) -> [usize; 5] {
         self.wire.traces()
@@ -250,7 +284,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             let relieved = self.wire.take_relieved();
             if self.machine.is_closed() && rested {
                 self.wire.release_streams();
-                if !self.wire.is_full() && self.wire.all_delivered() {
+                if !self.wire.anything_waits() && self.wire.all_delivered() {
                     return Poll::Ready(());
                 }
             }
@@ -376,6 +410,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         *budget = budget.saturating_sub(1);
         let Some(mut reading) = self.wire.read(number, &mut self.octets) else { return false };
         let path = reading.path;
+        let mut leaves = false;
         // A message may change how the next one is cut.
         while let Some(framing) = self.wire.framing(number, path) {
             match reading.intake.next(framing) {
@@ -392,10 +427,17 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                     let Self { machine, wire, events, .. } = self;
                     deliver(machine, wire, events, now, &mut Receive::new(path, packet), app);
                     self.settle(now);
+                    leaves = app.moves();
+                    if leaves {
+                        break;
+                    }
                 }
             }
         }
         self.wire.put_back(number, reading, &mut self.octets);
+        if leaves {
+            app.moved(self.wire.eject(path));
+        }
         self.wire.flush();
         true
     }

@@ -12,6 +12,7 @@ mod ready;
 #[cfg(feature = "relay")]
 mod relay;
 mod runtime;
+pub mod shards;
 mod stats;
 mod stream;
 #[cfg(feature = "testing")]

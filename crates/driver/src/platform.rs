@@ -23,6 +23,31 @@ pub(crate) enum Report {
     Other,
 }
 
+/// Allows this process as many open files as it may allow itself (`RLIMIT_NOFILE`: the soft limit becomes the hard one), and
+/// returns how many that are. A relay needs one for each relayed address and each stream, and a few more: 100,000 allocations
+/// take a hard limit of 100,100, which is `LimitNOFILE=` of a systemd unit, `ulimits` of a container, or `ulimit -Hn`.
+///
+/// # Errors
+/// Those of the system.
+#[cfg(unix)]
+pub fn raise_file_limit() -> io::Result<u64> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    Ok(hard)
+}
+
+/// There is no such limit here.
+///
+/// # Errors
+/// Never.
+#[cfg(not(unix))]
+pub fn raise_file_limit() -> io::Result<u64> {
+    Ok(u64::MAX)
+}
+
 /// Whether a failed call to connect says only that it goes on.
 #[cfg(unix)]
 pub(crate) fn in_progress(error: &io::Error) -> bool {

@@ -343,7 +343,7 @@ impl<R: Runtime> Wire<R> {
     }
 
     /// Whether anything waits for room.
-    pub(crate) fn is_full(&self) -> bool {
+    pub(crate) fn anything_waits(&self) -> bool {
         self.full > 0
     }
 

@@ -1,0 +1,209 @@
+//! What shards hand over to each other: parcels in bounded queues.
+//!
+//! A parcel's memory belongs to the shard that has packed it, and comes back by a queue of its own when the parcel has been
+//! opened: so nothing is allocated for a datagram in the steady state, and what one shard has under way is bounded by what it
+//! has.
+
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+};
+
+use ginnel_core::{ANSWER, Ecn, HEADROOM, Path, Receive};
+
+use super::bell::Bell;
+use crate::Ejected;
+
+/// Parcels that one shard has under way at most.
+pub(super) const PARCELS: usize = 256;
+/// In front of the octets of a parcel.
+const ROOM: usize = HEADROOM + ANSWER;
+/// A parcel that has held more than this is not kept.
+const KEPT: usize = 4_096;
+
+/// A message on its way to another shard.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) path: Path,
+    pub(super) ecn: Ecn,
+    /// The message, with room around it.
+    pub(super) octets: Vec<u8>,
+    /// Where in it.
+    pub(super) range: Range<usize>,
+    /// The stream on which it came.
+    pub(super) stream: Option<Ejected>,
+    /// Who has packed it.
+    from: usize,
+}
+
+/// Counters of what one shard hands over, and is handed. To be read from any thread.
+#[derive(Debug, Default)]
+pub struct PostStats {
+    sent: AtomicU64,
+    received: AtomicU64,
+    dropped: AtomicU64,
+    streams: AtomicU64,
+}
+
+impl PostStats {
+    /// Messages that were handed over from here.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+    /// Messages that were handed over to here.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+    /// Messages that were dropped here: too many were under way, there is no such shard, the stream was gone or not taken.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+    /// Streams that were moved from here.
+    #[must_use]
+    pub fn streams(&self) -> u64 {
+        self.streams.load(Ordering::Relaxed)
+    }
+}
+
+/// Where one shard can be reached.
+#[derive(Clone, Debug)]
+struct Office {
+    parcels: SyncSender<Parcel>,
+    returns: SyncSender<Vec<u8>>,
+    bell: Arc<Bell>,
+}
+
+/// The post of one shard.
+#[derive(Debug)]
+pub(super) struct Post {
+    index: usize,
+    offices: Vec<Office>,
+    parcels: Receiver<Parcel>,
+    returns: Receiver<Vec<u8>>,
+    free: Vec<Vec<u8>>,
+    /// How many parcels there are, free ones and those under way.
+    made: usize,
+    /// A message that waits for its stream, and whom both are for.
+    pending: Option<(usize, Parcel)>,
+    stats: Arc<PostStats>,
+}
+
+impl Post {
+    /// One for each of these.
+    pub(super) fn offices(bells: &[Arc<Bell>]) -> Vec<Self> {
+        let count = bells.len();
+        let mut ends = Vec::new();
+        let mut offices = Vec::new();
+        for bell in bells {
+            let (parcels, from_others) = sync_channel(PARCELS);
+            // Every parcel that a shard has made has its place here: giving back never fails.
+            let (returns, own) = sync_channel(PARCELS);
+            offices.push(Office { parcels, returns, bell: Arc::clone(bell) });
+            ends.push((from_others, own));
+        }
+        let posts = ends.into_iter().zip(0..count).map(|((parcels, returns), index)| Self {
+            index,
+            offices: offices.clone(),
+            parcels,
+            returns,
+            free: Vec::with_capacity(PARCELS),
+            made: 0,
+            pending: None,
+            stats: Arc::default(),
+        });
+        posts.collect()
+    }
+
+    pub(super) fn stats(&self) -> Arc<PostStats> {
+        Arc::clone(&self.stats)
+    }
+
+    /// Hands this message over, or if it came on a stream, keeps it until that is at hand.
+    pub(super) fn hand_over(&mut self, shard: usize, input: &Receive<'_>) {
+        let parcel = (shard < self.offices.len() && shard != self.index).then(|| self.pack(input)).flatten();
+        let Some(parcel) = parcel else { return self.lose() };
+        if input.path.transport.is_stream() {
+            self.pending = Some((shard, parcel));
+        } else {
+            self.send(shard, parcel);
+        }
+    }
+
+    pub(super) fn wants_stream(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// The stream of the message that waits for it; `None` if it is gone.
+    pub(super) fn hand_over_stream(&mut self, stream: Option<Ejected>) {
+        let Some((shard, mut parcel)) = self.pending.take() else { return };
+        if stream.is_none() {
+            self.lose();
+            return self.free.push(parcel.octets);
+        }
+        parcel.stream = stream;
+        self.stats.streams.fetch_add(1, Ordering::Relaxed);
+        self.send(shard, parcel);
+    }
+
+    fn pack(&mut self, input: &Receive<'_>) -> Option<Parcel> {
+        self.free.extend(self.returns.try_iter());
+        let mut octets = match self.free.pop() {
+            Some(octets) => octets,
+            None if self.made < PARCELS => {
+                self.made += 1;
+                Vec::new()
+            }
+            None => return None,
+        };
+        let end = ROOM + input.packet.len();
+        octets.resize(end + ANSWER, 0);
+        octets[ROOM..end].copy_from_slice(input.packet.bytes());
+        let (path, ecn, from) = (input.path, input.ecn, self.index);
+        Some(Parcel { path, ecn, octets, range: ROOM..end, stream: None, from })
+    }
+
+    fn send(&mut self, shard: usize, parcel: Parcel) {
+        let office = &self.offices[shard];
+        match office.parcels.try_send(parcel) {
+            Ok(()) => {
+                office.bell.ring();
+                self.stats.sent.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(refused) => {
+                let (std::sync::mpsc::TrySendError::Full(parcel)
+                | std::sync::mpsc::TrySendError::Disconnected(parcel)) = refused;
+                self.free.push(parcel.octets);
+                self.lose();
+            }
+        }
+    }
+
+    /// A message that is nobody's any more.
+    pub(super) fn lose(&self) {
+        self.stats.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The next parcel for this shard.
+    pub(super) fn open(&mut self) -> Option<Parcel> {
+        let parcel = self.parcels.try_recv().ok()?;
+        self.stats.received.fetch_add(1, Ordering::Relaxed);
+        Some(parcel)
+    }
+
+    /// The parcel has been opened: its memory goes back.
+    pub(super) fn give_back(&self, parcel: Parcel) {
+        let Parcel { mut octets, from, .. } = parcel;
+        if octets.capacity() > KEPT {
+            octets = Vec::new();
+        }
+        // A shard that has ended wants nothing back.
+        let _ = self.offices[from].returns.try_send(octets);
+    }
+}
