@@ -85,6 +85,7 @@ pub struct Handle<R: Runtime, M: Machine> {
 /// }
 /// ```
 #[must_use]
+#[allow(clippy::type_complexity, reason = "a pair of lists is plainer than a name for it")]
 pub fn seats<R: Runtime, M: Machine>(count: usize) -> (Vec<Seat<R, M>>, Vec<Handle<R, M>>) {
     let bells: Vec<_> = (0..count).map(|_| Arc::new(Bell::default())).collect();
     let (mut seats, mut handles) = (Vec::new(), Vec::new());

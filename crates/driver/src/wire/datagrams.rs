@@ -330,11 +330,16 @@ impl<R: Runtime> Wire<R> {
         if self.full == 0 {
             return;
         }
-        let Some((number, _)) = self.place_of(local) else { return };
-        let high = |open: &Open<R::Socket>| open.waiting.as_ref().is_some_and(|waiting| waiting.is_high());
-        if self.datagrams(number).is_some_and(|open| high(open)) {
-            self.held = Some(number);
+        if self.is_high(local) {
+            self.held = self.place_of(local).map(|(number, _)| number);
         }
+    }
+
+    /// Whether so much waits at this socket that what can wait elsewhere should.
+    pub(super) fn is_high(&self, local: SocketAddr) -> bool {
+        let Some((number, _)) = self.place_of(local) else { return false };
+        let Some(Some(Slot::Datagrams(open))) = self.slots.get(number) else { return false };
+        open.waiting.as_ref().is_some_and(|waiting| waiting.is_high())
     }
 
     /// Whether the machine is not to be asked for more.

@@ -303,7 +303,7 @@ impl<R: Runtime> Wire<R> {
     pub(crate) fn has_room(&self, path: Path) -> bool {
         match self.by_path.get(&path).and_then(|number| self.slots.get(*number)) {
             Some(Some(Slot::Stream(stream))) => stream.unsent.len() <= self.config.limits.unsent / 2,
-            _ => !self.is_blocked(),
+            _ => !self.is_high(path.local),
         }
     }
 
