@@ -118,6 +118,7 @@ impl Server {
             client: path,
             mobility: opening.wishes.mobility.then(Box::default),
             relays,
+            locals: [None; 2],
             channels: Few::new(),
             permissions: Few::new(),
             stats: AllocationStats::default(),

@@ -139,8 +139,7 @@ impl Wishes {
             Err(error) if error.reason() == Malformed::AddressFamily => return Err(Reply::Error(440)),
             Err(_) => return Err(BAD),
         };
-        let additional =
-            read::<AdditionalAddressFamily>(message)?.map(|AdditionalAddressFamily(family)| family);
+        let additional = additional_family(message)?;
         let with_token = even.is_some() || requested.is_some() || additional.is_some();
         let reserves = even.is_some_and(|it| it.reserve_next);
         if token.is_some() && with_token
@@ -166,6 +165,19 @@ impl Wishes {
         };
         let family = requested.unwrap_or(AddressFamily::Ipv4);
         Ok(Self { transport, wish, family, both: additional.is_some(), lifetime, mobility })
+    }
+}
+
+/// ADDITIONAL-ADDRESS-FAMILY, by its number or by that of the drafts before RFC 8656, which coturn and its clients use still.
+fn additional_family(message: &Message<'_>) -> Result<Option<AddressFamily>, Reply> {
+    const OF_DRAFTS: AttributeType = AttributeType(0x8032);
+    if let Some(AdditionalAddressFamily(family)) = read(message)? {
+        return Ok(Some(family));
+    }
+    let Some(raw) = message.attributes().find(|raw| raw.kind == OF_DRAFTS) else { return Ok(None) };
+    match AdditionalAddressFamily::parse(raw.value, message.transaction_id()) {
+        Ok(AdditionalAddressFamily(family)) => Ok(Some(family)),
+        Err(_) => Err(Reply::Error(400)),
     }
 }
 

@@ -175,6 +175,28 @@ impl Limits {
     }
 }
 
+/// Which channels a client may bind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChannelNumbers {
+    /// 0x4000-0x7FFE (RFC 5766 section 11): clients of that RFC draw from all of them. RFC 8656 section 12 gives those from
+    /// 0x5000 on to other protocols, which a port that only TURN has does not meet.
+    #[default]
+    Rfc5766,
+    /// 0x4000-0x4FFF and no others (RFC 8656 section 12).
+    Rfc8656,
+}
+impl ChannelNumbers {
+    /// The numbers.
+    #[must_use]
+    pub const fn range(self) -> RangeInclusive<u16> {
+        match self {
+            Self::Rfc5766 => 0x4000..=0x7FFE,
+            Self::Rfc8656 => 0x4000..=0x4FFF,
+        }
+    }
+}
+
 /// Where users are looked up.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -263,6 +285,8 @@ pub struct ServerConfig {
     pub mobility: bool,
     /// Whether peers are reached by TCP too, for clients that ask for it (RFC 6062).
     pub tcp_relays: bool,
+    /// Which channels a client may bind.
+    pub channel_numbers: ChannelNumbers,
     /// Whether DONT-FRAGMENT is obeyed (RFC 8656 sections 7.2 and 11.2); else it is not understood. The driver must be able
     /// to.
     pub dont_fragment: bool,
@@ -288,6 +312,7 @@ impl ServerConfig {
             bandwidth: BandwidthLimits::default(),
             mobility: false,
             tcp_relays: false,
+            channel_numbers: ChannelNumbers::default(),
             dont_fragment: true,
             shard: Shard::default(),
         }
@@ -372,6 +397,12 @@ impl ServerConfig {
     #[must_use]
     pub const fn with_tcp_relays(mut self, allowed: bool) -> Self {
         self.tcp_relays = allowed;
+        self
+    }
+    /// With other channels that clients may bind.
+    #[must_use]
+    pub const fn with_channel_numbers(mut self, numbers: ChannelNumbers) -> Self {
+        self.channel_numbers = numbers;
         self
     }
     /// With DONT-FRAGMENT obeyed, or not understood.

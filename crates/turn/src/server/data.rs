@@ -26,7 +26,6 @@ use super::{
     asked::{RelayTransport, is_known},
     policy::Direction,
 };
-use crate::{ChannelData, ChannelNumber};
 
 impl Server {
     /// RFC 8656 section 12.6.
@@ -39,7 +38,7 @@ impl Server {
     ) -> Handled<Handover> {
         self.arrived(slot, &input.path);
         let Some(allocation) = self.table.get_mut(slot) else { return Handled::Consumed };
-        let Ok(ChannelNumberAndLen { number, len }) = ChannelNumberAndLen::of(&input.packet) else {
+        let Some((number, len)) = channel_header(input.packet.bytes()) else {
             self.stats.bad_channel_data += 1;
             return Handled::Consumed;
         };
@@ -48,7 +47,7 @@ impl Server {
             allocation.stats.dropped += 1;
             return Handled::Consumed;
         };
-        let Some(local) = allocation.relay_for(channel.peer.ip()).map(|it| it.local) else {
+        let Some(local) = allocation.local_for(channel.peer.ip()) else {
             return Handled::Consumed;
         };
         if channel.own && !self.live.is_live(Transport::Udp, channel.peer) {
@@ -126,7 +125,8 @@ impl Server {
         let Some(allocation) = self.table.get_mut(slot) else { return Handled::Consumed };
         let peer = input.path.remote;
         let channel = allocation.channel_of(now, peer);
-        let permitted = channel.is_some_and(|it| now < it.permitted) || allocation.permits(now, peer.ip());
+        let permitted =
+            channel.is_some_and(|it| it.permitted.is_after(now)) || allocation.permits(now, peer.ip());
         let number = channel.map(|it| it.number);
         if !permitted {
             self.stats.not_permitted += 1;
@@ -141,8 +141,8 @@ impl Server {
             allocation.stats.dropped += 1;
             return Handled::Consumed;
         }
-        let wrapped = match number.and_then(ChannelNumber::new) {
-            Some(channel) => ChannelData::wrap(channel, &mut input.packet).is_ok(),
+        let wrapped = match number {
+            Some(number) => wrap_channel(number, &mut input.packet),
             None => wrap_data(peer, &mut self.rng, &mut input.packet).is_some(),
         };
         if !wrapped {
@@ -210,17 +210,20 @@ fn to_peer(client: Path, ecn: Ecn, path: Path, dont_fragment: bool) -> Transmit 
 
 /// Octets in front of ChannelData (RFC 8656 section 12.4).
 const CHANNEL_HEADER: usize = 4;
-/// What a ChannelData header says, without touching the packet.
-struct ChannelNumberAndLen {
-    number: u16,
-    len: usize,
+/// What a ChannelData header says: the number, and how much data there is. Any number is read that RFC 5766 had: which of them
+/// are bound is the allocation's to know.
+#[inline]
+fn channel_header(octets: &[u8]) -> Option<(u16, usize)> {
+    let (&[n0, n1, l0, l1], behind) = octets.split_first_chunk::<CHANNEL_HEADER>()?;
+    let len = usize::from(u16::from_be_bytes([l0, l1]));
+    (len <= behind.len()).then_some((u16::from_be_bytes([n0, n1]), len))
 }
-impl ChannelNumberAndLen {
-    #[inline]
-    fn of(packet: &Packet<'_>) -> Result<Self, crate::ChannelDataError> {
-        let data = ChannelData::parse(packet.bytes())?;
-        Ok(Self { number: data.channel().number(), len: data.payload().len() })
-    }
+/// Makes a datagram ChannelData, in place; false if it is too long for that.
+#[inline]
+fn wrap_channel(number: u16, packet: &mut Packet<'_>) -> bool {
+    let Ok(len) = u16::try_from(packet.len()) else { return false };
+    let ([n0, n1], [l0, l1]) = (number.to_be_bytes(), len.to_be_bytes());
+    packet.prepend([n0, n1, l0, l1]).is_ok()
 }
 
 /// What a Send indication says, and where in the packet its data lies.

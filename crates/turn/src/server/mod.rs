@@ -61,8 +61,8 @@ use ginnel_stun::{
 
 use answer::Answer;
 pub use config::{
-    CHANNEL_LIFETIME, Credentials, DEFAULT_LIFETIME, LISTENERS_MAX, Lifetimes, Limits, Listener,
-    MAX_LIFETIME, PERMISSION_LIFETIME, RELAYS_MAX, RelayAddress, ServerConfig, Shard,
+    CHANNEL_LIFETIME, ChannelNumbers, Credentials, DEFAULT_LIFETIME, LISTENERS_MAX, Lifetimes, Limits,
+    Listener, MAX_LIFETIME, PERMISSION_LIFETIME, RELAYS_MAX, RelayAddress, ServerConfig, Shard,
 };
 use data::IcmpWaiting;
 use ending::{Draining, Reserved};
@@ -402,8 +402,8 @@ impl Server {
             client: it.client,
             relayed: it.relays.map(|relay| relay.map(|relay| relay.external)),
             expires_in: it.expires().map_or(Duration::ZERO, |at| at.saturating_since(now)),
-            permissions: it.permissions.iter().filter(|it| now < it.expires).count(),
-            channels: it.channels.iter().filter(|it| now < it.expires).count(),
+            permissions: it.permissions.iter().filter(|it| it.expires.is_after(now)).count(),
+            channels: it.channels.iter().filter(|it| it.expires.is_after(now)).count(),
             stats: it.stats,
         })
     }

@@ -100,7 +100,7 @@ impl Server {
         }
         let ChannelNumber(number) = read::<ChannelNumber>(message)?.ok_or(BAD)?;
         let XorPeerAddress(peer) = read::<XorPeerAddress>(message)?.ok_or(BAD)?;
-        if !ChannelNumber::RANGE.contains(&number) || peer.port() == 0 {
+        if !self.config.channel_numbers.range().contains(&number) || peer.port() == 0 {
             return Err(BAD);
         }
         let Some(allocation) = self.table.get_mut(slot) else { return Err(Reply::Error(437)) };
@@ -127,7 +127,7 @@ impl Server {
 
     /// 443: there is no relayed address of the peer's family.
     fn check_family(&self, slot: u32, peer: IpAddr) -> Result<(), Reply> {
-        let reaches = self.table.get(slot).is_some_and(|it| it.relay_for(peer).is_some());
+        let reaches = self.table.get(slot).is_some_and(|it| it.local_for(peer).is_some());
         if reaches { Ok(()) } else { Err(Reply::Error(443)) }
     }
     /// 403, where the port counts: whether the peer is a relay of this server.

@@ -172,8 +172,9 @@ impl Server {
     }
     /// This family is dealt with.
     fn go_on(&mut self, now: Instant, client: Path, family: AddressFamily) {
-        let Some(opening) = self.openings.by_client.get(&client) else { return };
+        let Some(opening) = self.openings.by_client.get_mut(&client) else { return };
         if opening.wishes.both && family == AddressFamily::Ipv4 {
+            opening.tries = 0;
             self.begin(now, client, AddressFamily::Ipv6);
         } else {
             self.finish(now, client);

@@ -82,13 +82,14 @@ impl Table {
         });
         self.made = self.made.wrapping_add(1);
         allocation.id = AllocationId(u64::from(self.made) << 32 | u64::from(slot));
-        let (client, relays) = (allocation.client, allocation.relays);
+        allocation.locals = allocation.relays.map(|relay| relay.map(|relay| relay.local));
+        let (client, locals) = (allocation.client, allocation.locals);
         self.slots[slot as usize] = Some(allocation);
         self.link_client(slot << 1, &client);
-        for (relay, place) in relays.into_iter().zip(0..) {
-            let Some(relay) = relay else { continue };
+        for (local, place) in locals.into_iter().zip(0..) {
+            let Some(local) = local else { continue };
             let (key, slots) = (self.key, &self.slots);
-            self.by_relay.insert_unique(key.local(relay.local), slot << 1 | place, |&other| {
+            self.by_relay.insert_unique(key.local(local), slot << 1 | place, |&other| {
                 relay_at(slots, other).map_or(0, |local| key.local(local))
             });
         }
@@ -133,11 +134,11 @@ impl Table {
     }
     /// Takes an allocation out.
     pub(super) fn remove(&mut self, slot: u32) -> Option<Allocation> {
-        let (client, relays) = self.get(slot).map(|it| (it.client, it.relays))?;
+        let (client, locals) = self.get(slot).map(|it| (it.client, it.locals))?;
         self.cancel_move(slot);
         self.unlink_client(slot << 1, &client);
-        for relay in relays.into_iter().flatten() {
-            self.unlink_relay(relay.local);
+        for local in locals.into_iter().flatten() {
+            self.unlink_relay(local);
         }
         self.timers.set(slot, None);
         self.free.push(slot);
@@ -145,9 +146,11 @@ impl Table {
     }
     /// Takes one relay off an allocation that keeps the other.
     pub(super) fn take_relay(&mut self, slot: u32, place: usize) -> Option<Relay> {
-        let local = self.get(slot)?.relays.get(place)?.as_ref()?.local;
+        let local = (*self.get(slot)?.locals.get(place)?)?;
         self.unlink_relay(local);
-        let relay = self.get_mut(slot)?.relays.get_mut(place)?.take();
+        let allocation = self.get_mut(slot)?;
+        let relay = allocation.relays.get_mut(place)?.take();
+        allocation.locals = allocation.relays.map(|relay| relay.map(|relay| relay.local));
         self.reschedule(slot);
         relay
     }
@@ -193,5 +196,5 @@ fn client_at(slots: &[Option<Allocation>], held: u32) -> Option<&Path> {
 #[inline]
 fn relay_at(slots: &[Option<Allocation>], held: u32) -> Option<SocketAddr> {
     let allocation = slots.get(held as usize >> 1)?.as_ref()?;
-    Some(allocation.relays[held as usize & 1].as_ref()?.local)
+    allocation.locals[held as usize & 1]
 }

@@ -1,5 +1,6 @@
 //! A server without sockets: what it answers, and what it relays.
 
+mod allocating;
 mod mobility;
 mod relaying;
 mod rig;

@@ -408,3 +408,12 @@ pub(super) fn read_data(octets: &[u8]) -> (SocketAddr, Vec<u8>) {
     let Data(data) = message.get::<Data<'_>>().unwrap().unwrap();
     (peer, data.to_vec())
 }
+
+/// An attribute with a value that its type cannot have.
+pub(super) fn odd<'p, 'a>(
+    open: MessageWriter<'p, 'a, Open, Packet<'a>>,
+    kind: AttributeType,
+    value: &[u8],
+) -> MessageWriter<'p, 'a, Open, Packet<'a>> {
+    open.any_attribute(&AnyAttribute::Other(OtherAttribute::new(kind, value).unwrap())).unwrap()
+}

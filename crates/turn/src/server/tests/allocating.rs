@@ -1,0 +1,417 @@
+//! The life of an allocation: RFC 8656 sections 5 to 8.
+
+use ginnel_core::{Notice, Path, Transport};
+use ginnel_stun::{Message, MessageWriter, Method, Open, attribute::*};
+
+use super::{super::*, rig::*};
+
+type Writer<'p, 'a> = MessageWriter<'p, 'a, Open, ginnel_core::Packet<'a>>;
+fn udp<'p, 'a>(open: Writer<'p, 'a>) -> Writer<'p, 'a> {
+    open.attribute(&RequestedTransport::UDP).unwrap()
+}
+
+#[test]
+fn an_allocation_is_made_refreshed_and_deleted() {
+    let (mut rig, mut client) = (Rig::new(), Client::new(0));
+    client.fingerprint = true;
+    let said = client.allocate(&mut rig);
+    assert_eq!((said.code, said.lifetime()), (0, 600));
+    let relayed = said.relayed();
+    assert!(relayed.is_ipv4() && relayed.port() >= 49_152);
+    assert_eq!(said.get::<XorMappedAddress>(), Some(XorMappedAddress(client.path.remote)));
+    // RFC 8656 section 5: SOFTWARE, and FINGERPRINT as the request had it.
+    assert_eq!(said.get::<Software<'_>>().unwrap().as_str(), "ginnel test");
+    assert_eq!(Message::parse(&said.octets).unwrap().fingerprint(), ginnel_stun::Fingerprint::Ok);
+    assert!(
+        matches!(rig.events()[..], [Event::Allocated { relayed: it, additional: None, .. }] if it == relayed)
+    );
+    // RFC 8656 section 8.2: not less than the default, not more than the most.
+    for (asked, lifetime) in [(1, 600), (601, 601), (3_600, 3_600), (100_000, 3_600)] {
+        let said = client.refresh(&mut rig, asked);
+        assert_eq!((said.code, said.lifetime()), (0, lifetime));
+        assert!(said.get::<Software<'_>>().is_some());
+    }
+    let said = client.refresh(&mut rig, 0);
+    assert_eq!((said.code, said.lifetime()), (0, 0));
+    assert!(rig.world.open.is_empty());
+    assert!(matches!(rig.events()[..], [Event::Ended { reason: EndReason::Deleted, .. }]));
+    // The note of section 8.2: asked again, it is gone.
+    assert_eq!(client.refresh(&mut rig, 0).code, 437);
+    assert_eq!((rig.stats().allocations, rig.stats().allocated, rig.stats().deleted), (0, 1, 1));
+}
+
+#[test]
+fn an_allocation_expires_unless_it_is_refreshed() {
+    let (mut rig, mut client) = (Rig::new(), Client::new(0));
+    client.allocated(&mut rig);
+    rig.pass(secs(599));
+    assert_eq!(client.refresh(&mut rig, 700).lifetime(), 700);
+    rig.pass(secs(699));
+    assert_eq!(rig.world.open.len(), 1);
+    rig.pass(secs(1));
+    assert!(rig.world.open.is_empty());
+    assert!(matches!(rig.events()[..], [_, Event::Ended { reason: EndReason::Expired, .. }]));
+    assert_eq!(rig.server.get().poll_timeout(), None);
+    assert_eq!(client.bind(&mut rig, 0x4000, "203.0.113.9:7"), 437);
+}
+
+#[test]
+fn lifetimes_are_what_the_configuration_says() {
+    let lifetimes = Lifetimes::default().with(secs(60), secs(120));
+    let mut rig = Rig::with(config().with_lifetimes(lifetimes));
+    let mut client = Client::new(0);
+    let said = client.ask(&mut rig, Method::ALLOCATE, &|it| udp(it).attribute(&Lifetime(3_600)).unwrap());
+    assert_eq!(said.lifetime(), 120);
+    assert_eq!(client.refresh(&mut rig, 1).lifetime(), 60);
+}
+
+#[test]
+fn sec_36_a_five_tuple_in_use_is_a_mismatch_and_a_retransmission_is_not() {
+    let (mut rig, mut client) = (Rig::new(), Client::new(0));
+    client.learn_nonce(&mut rig);
+    let id = client.next_id();
+    let request = client.request(Method::ALLOCATE, id, &udp);
+    rig.world.hold = true;
+    // Sent twice before the socket is open, and once behind it.
+    assert_eq!(rig.ask(client.path, &request), None);
+    assert_eq!(rig.ask(client.path, &request), None);
+    assert_eq!(client.allocate(&mut rig).code, 437, "another transaction");
+    let bind = rig.world.held.pop().unwrap();
+    assert!(rig.world.held.is_empty(), "one socket");
+    rig.world.hold = false;
+    let notice = rig.world.obey(bind).unwrap();
+    rig.server().handle_notice(Instant::EPOCH, notice);
+    rig.settle();
+    let [(_, first)] = &rig.world.sent[..] else { panic!("one answer") };
+    let first = first.clone();
+    let again = rig.receive(client.path, &request).sent().1;
+    assert_eq!(first, again, "the same success");
+    assert_eq!(client.allocate(&mut rig).code, 437);
+    assert_eq!((rig.stats().allocated, rig.world.binds), (1, 1));
+}
+
+#[test]
+fn rfc8656_7_2_lawless_requests_are_bad_requests() {
+    let mut rig = Rig::new();
+    let mut client = Client::new(0);
+    let v4 = RequestedAddressFamily(AddressFamily::Ipv4);
+    let (more4, more6) =
+        (AdditionalAddressFamily(AddressFamily::Ipv4), AdditionalAddressFamily(AddressFamily::Ipv6));
+    let token = ReservationToken([0; 8]);
+    let even = |reserve_next| EvenPort { reserve_next };
+    let table: [(&str, u16, Fill<'_>); 13] = [
+        ("no transport", 400, &|it| it),
+        ("TCP, which is off", 442, &|it| it.attribute(&RequestedTransport::TCP).unwrap()),
+        ("an unknown transport", 442, &|it| it.attribute(&RequestedTransport(99)).unwrap()),
+        ("a token that nobody made", 508, &|it| udp(it).attribute(&token).unwrap()),
+        ("a token and EVEN-PORT", 400, &|it| {
+            udp(it).attribute(&token).unwrap().attribute(&even(false)).unwrap()
+        }),
+        ("a token and a family", 400, &|it| udp(it).attribute(&token).unwrap().attribute(&v4).unwrap()),
+        ("a token and another family", 400, &|it| {
+            udp(it).attribute(&token).unwrap().attribute(&more6).unwrap()
+        }),
+        ("two ways to ask for a family", 400, &|it| {
+            udp(it).attribute(&v4).unwrap().attribute(&more6).unwrap()
+        }),
+        ("IPv4 in addition", 400, &|it| udp(it).attribute(&more4).unwrap()),
+        ("a pair of ports in both families", 400, &|it| {
+            udp(it).attribute(&even(true)).unwrap().attribute(&more6).unwrap()
+        }),
+        ("LIFETIME of two octets", 400, &|it| odd(udp(it), AttributeType::LIFETIME, b"no")),
+        ("family 9", 440, &|it| odd(udp(it), AttributeType::REQUESTED_ADDRESS_FAMILY, &[9, 0, 0, 0])),
+        ("what nobody knows", 420, &|it| odd(udp(it), AttributeType(0x7ABC), b"")),
+    ];
+    for (what, code, fill) in table {
+        let said = client.ask(&mut rig, Method::ALLOCATE, fill);
+        assert_eq!(said.code, code, "{what}");
+        if code == 420 {
+            let unknown: Vec<_> = said.get::<UnknownAttributes<'_>>().unwrap().iter().collect();
+            assert_eq!(unknown, [AttributeType(0x7ABC)]);
+        }
+    }
+    assert_eq!((rig.stats().allocated, rig.world.binds), (0, 0));
+}
+
+#[test]
+fn dont_fragment_is_unknown_where_it_cannot_be_obeyed() {
+    let fill: Fill<'_> = &|it| udp(it).attribute(&DontFragment).unwrap();
+    let mut rig = Rig::with(config().with_dont_fragment(false));
+    let said = Client::new(0).ask(&mut rig, Method::ALLOCATE, fill);
+    assert_eq!(said.code, 420);
+    assert_eq!(
+        said.get::<UnknownAttributes<'_>>().unwrap().iter().next(),
+        Some(AttributeType::DONT_FRAGMENT)
+    );
+    assert_eq!(Client::new(0).ask(&mut Rig::new(), Method::ALLOCATE, fill).code, 0);
+}
+
+#[test]
+fn sec_34_families_and_transports_that_are_not_there() {
+    let v6: Fill<'_> = &|it| udp(it).attribute(&RequestedAddressFamily(AddressFamily::Ipv6)).unwrap();
+    let mut rig = Rig::new();
+    let mut client = Client::new(0);
+    let said = client.ask(&mut rig, Method::ALLOCATE, v6);
+    assert!(said.code == 0 && said.relayed().is_ipv6());
+    // A peer of the other family.
+    assert_eq!(client.permit(&mut rig, "203.0.113.9:7"), 443);
+    assert_eq!(client.bind(&mut rig, 0x4000, "203.0.113.9:7"), 443);
+    assert_eq!(client.permit(&mut rig, "[2606:4700::9]:7"), 0);
+    let mut client = Client::new(1);
+    client.allocated(&mut rig);
+    assert_eq!(client.permit(&mut rig, "[2606:4700::9]:7"), 443);
+    assert_eq!(client.bind(&mut rig, 0x4000, "[2606:4700::9]:7"), 443);
+    // A server of one family.
+    let only = |ip: &str| {
+        let mut config = config();
+        config.relays = std::vec![RelayAddress::new(ip.parse().unwrap())];
+        Rig::with(config)
+    };
+    assert_eq!(Client::new(0).ask(&mut only(RELAY), Method::ALLOCATE, v6).code, 440);
+    assert_eq!(Client::new(0).allocate(&mut only(RELAY6)).code, 440);
+    assert_eq!(Client::new(0).ask(&mut only(RELAY6), Method::ALLOCATE, v6).code, 0);
+}
+
+#[test]
+fn a_dual_allocation_has_two_lives() {
+    let both: Fill<'_> = &|it| udp(it).attribute(&AdditionalAddressFamily(AddressFamily::Ipv6)).unwrap();
+    let (mut rig, mut client) = (Rig::new(), Client::new(0));
+    let said = client.ask(&mut rig, Method::ALLOCATE, both);
+    let relayed = said.all_relayed();
+    let of_drafts: Fill<'_> = &|it| odd(udp(it), AttributeType(0x8032), &[2, 0, 0, 0]);
+    assert_eq!(Client::new(1).ask(&mut Rig::new(), Method::ALLOCATE, of_drafts).all_relayed().len(), 2);
+    assert!(matches!(relayed[..], [v4, v6] if v4.is_ipv4() && v6.is_ipv6()), "{relayed:?}");
+    assert!(said.get::<AddressErrorCode<'_>>().is_none());
+    assert_eq!(client.permit(&mut rig, "203.0.113.9:7"), 0);
+    assert_eq!(client.permit(&mut rig, "[2606:4700::9]:7"), 0);
+    // RFC 8656 section 8.2: each family by itself.
+    let refresh = |family, seconds| {
+        move |it: &mut Client, rig: &mut Rig| {
+            it.ask(rig, Method::REFRESH, &|open| {
+                let open = open.attribute(&Lifetime(seconds)).unwrap();
+                open.attribute(&RequestedAddressFamily(family)).unwrap()
+            })
+        }
+    };
+    assert_eq!(refresh(AddressFamily::Ipv6, 1_000)(&mut client, &mut rig).lifetime(), 1_000);
+    rig.pass(secs(600));
+    assert_eq!(rig.world.open, [relayed[1]], "IPv4 has expired");
+    assert_eq!(refresh(AddressFamily::Ipv4, 600)(&mut client, &mut rig).code, 443);
+    assert_eq!(client.permit(&mut rig, "203.0.113.9:7"), 443);
+    let send = client.send_indication(addr("203.0.113.9:7"), b"late");
+    assert_eq!(rig.receive(client.path, &send), Out::Nothing);
+    assert_eq!(rig.stats().expired, 0);
+    assert_eq!(refresh(AddressFamily::Ipv6, 0)(&mut client, &mut rig).code, 0);
+    assert_eq!((rig.stats().deleted, rig.stats().allocations), (1, 0));
+    assert!(rig.world.open.is_empty());
+}
+
+#[test]
+fn half_of_a_dual_allocation_says_what_is_missing() {
+    let both: Fill<'_> = &|it| udp(it).attribute(&AdditionalAddressFamily(AddressFamily::Ipv6)).unwrap();
+    let mut of_one = config();
+    of_one.relays.pop();
+    let said = Client::new(0).ask(&mut Rig::with(of_one), Method::ALLOCATE, both);
+    let error = said.get::<AddressErrorCode<'_>>().unwrap();
+    assert_eq!((said.code, error.family, error.error.code()), (0, AddressFamily::Ipv6, 440));
+    assert_eq!(said.all_relayed().len(), 1);
+    // Ports that the operating system does not give.
+    let mut rig = Rig::new();
+    rig.world.refuse = super::super::relays::BIND_TRIES;
+    let said = Client::new(0).ask(&mut rig, Method::ALLOCATE, both);
+    let error = said.get::<AddressErrorCode<'_>>().unwrap();
+    assert_eq!((said.code, error.family, error.error.code()), (0, AddressFamily::Ipv4, 508));
+    assert!(said.relayed().is_ipv6());
+    rig.world.refuse = 2 * super::super::relays::BIND_TRIES;
+    assert_eq!(Client::new(1).ask(&mut rig, Method::ALLOCATE, both).code, 508);
+}
+
+#[test]
+fn a_port_that_is_refused_is_followed_by_another() {
+    let tries = super::super::relays::BIND_TRIES;
+    for (refused, code) in [(1, 0), (tries - 1, 0), (tries, 508)] {
+        let mut rig = Rig::new();
+        rig.world.refuse = refused;
+        assert_eq!(Client::new(0).allocate(&mut rig).code, code, "{refused} refused");
+        assert_eq!(rig.stats().relay_refusals, refused as u64);
+        // No port is lost: of sixteen ports, sixteen allocations.
+        let mut rig = Rig::with(config().with_ports(50_000..=50_015));
+        rig.world.refuse = refused;
+        let _ = Client::new(9).allocate(&mut rig);
+        let more = (20..36).filter(|&n| Client::new(n).allocate(&mut rig).code == 0).count();
+        assert_eq!(more, if code == 0 { 15 } else { 16 });
+        assert_eq!(rig.world.open.len(), 16, "{refused} refused");
+    }
+}
+
+#[test]
+fn sec_35_even_ports_and_reservations() {
+    let even: Fill<'_> = &|it| udp(it).attribute(&EvenPort { reserve_next: false }).unwrap();
+    let pair: Fill<'_> = &|it| udp(it).attribute(&EvenPort { reserve_next: true }).unwrap();
+    let mut rig = Rig::new();
+    for n in 0..8 {
+        assert_eq!(Client::new(n).ask(&mut rig, Method::ALLOCATE, even).relayed().port() % 2, 0);
+    }
+    let mut client = Client::new(10);
+    let said = client.ask(&mut rig, Method::ALLOCATE, pair);
+    let (relayed, token) = (said.relayed(), said.get::<ReservationToken>().unwrap());
+    assert_eq!(relayed.port() % 2, 0);
+    assert!(
+        rig.world.open.contains(&std::net::SocketAddr::new(relayed.ip(), relayed.port() + 1)),
+        "held open"
+    );
+    let with: Fill<'_> = &|it| udp(it).attribute(&token).unwrap();
+    // A token belongs to its user, and works once.
+    assert_eq!(Client::named("other", client_path(11)).ask(&mut rig, Method::ALLOCATE, with).code, 508);
+    assert_eq!(Client::new(12).ask(&mut rig, Method::ALLOCATE, with).relayed().port(), relayed.port() + 1);
+    assert_eq!(Client::new(13).ask(&mut rig, Method::ALLOCATE, with).code, 508, "used");
+    // An expired one: its socket is given back.
+    let before = rig.world.open.len();
+    let token = Client::new(14).ask(&mut rig, Method::ALLOCATE, pair).get::<ReservationToken>().unwrap();
+    assert_eq!(rig.world.open.len(), before + 2);
+    rig.pass(secs(30));
+    assert_eq!(rig.world.open.len(), before + 1);
+    let with: Fill<'_> = &|it| udp(it).attribute(&token).unwrap();
+    assert_eq!(Client::new(15).ask(&mut rig, Method::ALLOCATE, with).code, 508);
+}
+
+#[test]
+fn sec_35_no_port_leaks_and_a_full_pool_says_so_at_once() {
+    let pair: Fill<'_> = &|it| udp(it).attribute(&EvenPort { reserve_next: true }).unwrap();
+    let mut rig = Rig::with(config().with_ports(50_000..=50_007));
+    let mut client = Client::new(0);
+    client.learn_nonce(&mut rig);
+    for cycle in 0..10_000_u32 {
+        if cycle % 100 == 0 {
+            client.nonce.clear();
+        }
+        let fill: Fill<'_> = if cycle % 4 == 0 { pair } else { &udp };
+        let said = client.ask(&mut rig, Method::ALLOCATE, fill);
+        assert_eq!(said.code, 0, "cycle {cycle}");
+        if cycle % 4 == 0 {
+            rig.pass(secs(30));
+        }
+        assert_eq!(client.refresh(&mut rig, 0).code, 0);
+        rig.events();
+    }
+    assert!(rig.world.open.is_empty());
+    for n in 0..8 {
+        assert_eq!(Client::new(n).allocate(&mut rig).code, 0);
+    }
+    let binds = rig.world.binds;
+    assert_eq!(Client::new(8).allocate(&mut rig).code, 508);
+    assert_eq!(rig.world.binds, binds, "nothing was tried");
+}
+
+#[test]
+fn sec_37_quota_and_capacity() {
+    let quotas = policy::QuotaLimits::default().with_per_user(2).with_total(3);
+    let mut rig = Rig::with(config().with_quotas(quotas));
+    let mut mine = [Client::new(0), Client::new(1), Client::new(2)];
+    assert_eq!(mine.each_mut().map(|it| it.allocate(&mut rig).code), [0, 0, 486]);
+    let mut others = [3, 4].map(|n| Client::named("other", client_path(n)));
+    assert_eq!(others.each_mut().map(|it| it.allocate(&mut rig).code), [0, 508]);
+    // A lifetime of zero frees at once.
+    assert_eq!(mine[0].refresh(&mut rig, 0).code, 0);
+    assert_eq!(mine[2].allocate(&mut rig).code, 0);
+    // What fails costs nothing.
+    assert_eq!(others[0].refresh(&mut rig, 0).code, 0);
+    rig.world.refuse = 100;
+    assert_eq!(others[0].allocate(&mut rig).code, 508);
+    rig.world.refuse = 0;
+    assert_eq!(others[0].allocate(&mut rig).code, 0);
+    // The limit of the machine.
+    let mut rig = Rig::with(config().with_limits(Limits::default().with_allocations(1)));
+    assert_eq!(Client::new(0).allocate(&mut rig).code, 0);
+    assert_eq!(Client::new(1).allocate(&mut rig).code, 508);
+}
+
+#[test]
+fn an_allocation_ends_with_the_stream_of_its_client() {
+    let mut rig = Rig::new();
+    let path = Path { transport: Transport::Tcp, ..client_path(0) };
+    let mut client = Client::named("user", path);
+    client.allocated(&mut rig);
+    let lost = Notice::Lost { transport: Transport::Tcp, local: path.local, remote: Some(path.remote) };
+    rig.server().handle_notice(Instant::EPOCH, lost);
+    rig.settle();
+    assert!(rig.world.open.is_empty());
+    assert!(matches!(rig.events()[..], [_, Event::Ended { reason: EndReason::Disconnected, .. }]));
+    // While its socket is being opened, too: it is given back when it comes.
+    rig.world.hold = true;
+    assert_eq!(client.try_ask(&mut rig, Method::ALLOCATE, &udp), None);
+    rig.server().handle_notice(Instant::EPOCH, lost);
+    let bind = rig.world.held.pop().unwrap();
+    let notice = rig.world.obey(bind).unwrap();
+    rig.world.hold = false;
+    rig.server().handle_notice(Instant::EPOCH, notice);
+    rig.settle();
+    assert!(rig.world.open.is_empty() && rig.world.sent.is_empty());
+    assert_eq!(rig.stats().allocations, 0);
+}
+
+#[test]
+fn a_relay_socket_that_is_lost_ends_its_allocation() {
+    let (mut rig, mut client) = (Rig::new(), Client::new(0));
+    let relayed = client.allocated(&mut rig);
+    rig.server().handle_notice(
+        Instant::EPOCH,
+        Notice::Lost { transport: Transport::Udp, local: relayed, remote: None },
+    );
+    rig.settle();
+    assert!(matches!(rig.events()[..], [_, Event::Ended { reason: EndReason::RelayLost, .. }]));
+    assert_eq!(client.refresh(&mut rig, 600).code, 437);
+}
+
+#[test]
+fn external_addresses_are_told_and_local_ones_are_bound() {
+    let mut config = config();
+    config.relays = std::vec![
+        RelayAddress::new("198.51.100.1".parse().unwrap()).with_external("203.0.113.1".parse().unwrap())
+    ];
+    let mut rig = Rig::with(config);
+    let relayed = Client::new(0).allocated(&mut rig);
+    assert_eq!(relayed.ip(), addr("203.0.113.1:0").ip());
+    assert_eq!(rig.world.open, [std::net::SocketAddr::new(RELAY.parse().unwrap(), relayed.port())]);
+}
+
+#[test]
+fn the_same_seed_and_script_give_the_same_bytes() {
+    let run = || {
+        let mut rig = Rig::new();
+        let mut said = Vec::new();
+        for n in 0..20 {
+            let mut client = Client::new(n);
+            said.push(client.allocate(&mut rig).octets);
+            client.permit(&mut rig, "203.0.113.9:7");
+            let relayed = rig.world.open[rig.world.open.len() - 1];
+            said.push(rig.receive(Path::udp(relayed, addr("203.0.113.9:7")), b"data").sent().1);
+            rig.pass(secs(50));
+        }
+        (said, rig.stats())
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_closed_server_gives_everything_back() {
+    let mut rig = Rig::new();
+    let pair: Fill<'_> = &|it| udp(it).attribute(&EvenPort { reserve_next: true }).unwrap();
+    let mut client = Client::new(0);
+    client.ask(&mut rig, Method::ALLOCATE, pair);
+    // One is being opened.
+    rig.world.hold = true;
+    assert_eq!(Client::new(1).try_ask(&mut rig, Method::ALLOCATE, &udp), None);
+    rig.world.hold = false;
+    let now = rig.now;
+    rig.server().close(now);
+    rig.settle();
+    assert!(rig.world.open.is_empty() && !rig.server.get().is_closed(), "one answer is owed");
+    let bind = rig.world.held.pop().unwrap();
+    let notice = rig.world.obey(bind).unwrap();
+    rig.server().handle_notice(now, notice);
+    rig.settle();
+    assert!(rig.world.open.is_empty() && rig.server.get().is_closed());
+    assert_eq!(rig.events().pop(), Some(Event::Closed));
+    assert_eq!(rig.receive(client.path, &channel_data(0x4000, b"x")), Out::Foreign);
+}
