@@ -344,7 +344,7 @@ fn rfc8656_11_5_icmp_is_told_to_who_has_a_permission() {
     let (mut rig, mut client) = (Rig::new(), Client::new(0));
     let relayed = client.allocated(&mut rig);
     client.permit(&mut rig, PEER);
-    let mut tell = |rig: &mut Rig, peer: &str, error| {
+    let tell = |rig: &mut Rig, peer: &str, error| {
         let path = Path::udp(relayed, addr(peer));
         rig.server().handle_notice(Instant::EPOCH, Notice::Unreachable { path, error });
         rig.settle();
