@@ -5,3 +5,5 @@ mod mobility;
 mod relaying;
 mod rig;
 mod tcp;
+#[cfg(feature = "std")]
+mod tokens;
