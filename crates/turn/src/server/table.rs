@@ -184,6 +184,24 @@ impl Table {
     }
 }
 
+#[cfg(test)]
+impl Table {
+    /// Asserts that each five-tuple of each allocation is found, and nothing else.
+    pub(super) fn check(&self) {
+        let mut tuples = 0;
+        for (slot, allocation) in self.slots() {
+            let client = Some(&allocation.client).filter(|it| it.remote.port() != 0);
+            let to = allocation.mobility.as_ref().and_then(|it| it.to());
+            for path in client.into_iter().chain(to) {
+                assert_eq!(self.client(path), Some(slot), "{path}");
+                tuples += 1;
+            }
+        }
+        assert_eq!(self.by_client.len(), tuples);
+        assert_eq!(self.len(), self.slots().count());
+    }
+}
+
 /// In what [`Table::by_client`] holds: where the allocation is moving to.
 const MOVING: u32 = 1;
 /// The five-tuple of what [`Table::by_client`] holds.

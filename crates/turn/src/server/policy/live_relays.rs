@@ -2,7 +2,7 @@
 //!
 //! Two clients of one server must reach each other's relays, and nothing else that runs on its host (SECURITY.md case 28). They
 //! may be clients of different shards, so what is live is known to all: a bit for each port, set and read without a lock.
-//! Left out: addresses that are not the server's; to ask for one is answered *no*.
+//! Left out: addresses that are not the server's, and those that a later configuration adds: to ask for one is answered *no*.
 
 use alloc::{boxed::Box, sync::Arc};
 use core::{

@@ -262,3 +262,50 @@ fn mobility_that_is_forbidden_later_is_405() {
     rig.server().reconfigure(now, config());
     assert_eq!(refresh(&mut rig, &mut Client::new(1), &ticket).code, 405);
 }
+
+#[test]
+fn whatever_clients_do_each_five_tuple_is_one_allocations_and_nothing_is_left() {
+    let mut rng = ginnel_core::Seed::new([9; 32]).into_rng();
+    for _ in 0..30 {
+        let mut rig = Rig::with(mobile());
+        // Half of them on streams.
+        let path = |n: u64| {
+            let transport = if n.is_multiple_of(2) { Transport::Tcp } else { Transport::Udp };
+            Path { transport, ..client_path(n as u16) }
+        };
+        let mut clients: Vec<_> = (0..8).map(|n| Client::named("user", path(n))).collect();
+        let mut tickets = Vec::new();
+        for _ in 0..120 {
+            let client = &mut clients[rng.below(8) as usize];
+            let said = match rng.below(6) {
+                0 => Some(allocate(&mut rig, client)),
+                1 | 2 if !tickets.is_empty() => {
+                    let ticket: &Vec<u8> = &tickets[rng.below(tickets.len() as u64) as usize];
+                    Some(refresh(&mut rig, client, ticket))
+                }
+                3 => {
+                    let _ = rig.receive(client.path, &channel_data(0x4000, b"data"));
+                    None
+                }
+                4 if client.path.transport == Transport::Tcp => {
+                    rig.lose(client.path);
+                    None
+                }
+                5 if rng.below(4) == 0 => Some(client.refresh(&mut rig, 0)),
+                _ => {
+                    rig.pass(secs(rng.below(40)));
+                    None
+                }
+            };
+            if let Some(said) = said.filter(|it| it.code == 0) {
+                tickets.extend(said.get::<MobilityTicket<'_>>().map(|it| it.0.to_vec()));
+            }
+            let server = rig.server.get();
+            server.table.check();
+            assert_eq!(rig.world.open.len(), server.allocations(rig.now).count());
+        }
+        rig.pass(secs(3_600));
+        rig.server.get().table.check();
+        assert!(rig.world.open.is_empty());
+    }
+}
