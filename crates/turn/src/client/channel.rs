@@ -65,6 +65,10 @@ impl Channel {
     }
 }
 
+/// Whether a ChannelBind is on its way, which brings the permission too, and may have done so already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vouched(pub(super) bool);
+
 /// All of them: a slot for each number that was ever used, and the peers in order.
 #[derive(Debug, Default)]
 pub(super) struct Channels {
@@ -91,10 +95,10 @@ impl Channels {
     }
     /// Whom the server names by this number: it may use it as soon as it was asked for (RFC 8656 section 12).
     #[inline]
-    pub(super) fn peer(&self, now: Instant, channel: ChannelNumber) -> Option<SocketAddr> {
+    pub(super) fn peer(&self, now: Instant, channel: ChannelNumber) -> Option<(SocketAddr, Vouched)> {
         let it = self.get(channel.number() - ChannelNumber::MIN.number())?;
         let may_have = it.asking.is_some() || it.expires.is_some_and(|at| at > now);
-        may_have.then_some(it.peer)
+        may_have.then_some((it.peer, Vouched(it.asking.is_some())))
     }
     pub(super) fn len(&self) -> usize {
         self.by_peer.len()

@@ -17,6 +17,7 @@ use ginnel_stun::{
 
 use super::{
     Client,
+    channel::Vouched,
     config::RelayTransport,
     event::{Event, Relayed, SendError},
     permission::Standing,
@@ -93,11 +94,11 @@ impl Client {
     /// RFC 8656 section 12.6.
     #[inline]
     pub(super) fn on_channel_data(&mut self, now: Instant, input: &mut Receive<'_>) -> Handled<Relayed> {
-        let Some((channel, peer)) = self.sender_by_channel(now, input.packet.bytes()) else {
+        let Some((channel, (peer, vouched))) = self.sender_by_channel(now, input.packet.bytes()) else {
             self.stats.bad_channel += 1;
             return Handled::Consumed;
         };
-        let Some(path) = self.path_of(now, peer) else { return Handled::Consumed };
+        let Some(path) = self.path_of(now, peer, vouched) else { return Handled::Consumed };
         if ChannelData::strip(&mut input.packet).is_err() {
             self.stats.bad_channel += 1;
             return Handled::Consumed;
@@ -107,19 +108,19 @@ impl Client {
         self.stats.octets_received += input.packet.len() as u64;
         Handled::Data(Relayed::Datagram { channel: Some(channel) })
     }
-    fn sender_by_channel(&self, now: Instant, octets: &[u8]) -> Option<(ChannelNumber, SocketAddr)> {
+    fn sender_by_channel(&self, now: Instant, octets: &[u8]) -> Option<(ChannelNumber, (SocketAddr, Vouched))> {
         let channel = ChannelData::parse(octets).ok()?.channel();
         Some((channel, self.channels.peer(now, channel)?))
     }
     /// From our relayed address to a peer that may send to it.
     #[inline]
-    fn path_of(&mut self, now: Instant, peer: SocketAddr) -> Option<Path> {
+    fn path_of(&mut self, now: Instant, peer: SocketAddr, Vouched(vouched): Vouched) -> Option<Path> {
         let State::Allocated(allocation) = &self.state else {
             self.stats.bad_indication += 1;
             return None;
         };
         let relayed = allocation.given.relayed.towards(peer.ip());
-        let Some(relayed) = relayed.filter(|_| self.permissions.lets_in(now, peer.ip())) else {
+        let Some(relayed) = relayed.filter(|_| vouched || self.permissions.lets_in(now, peer.ip())) else {
             self.stats.not_permitted += 1;
             return None;
         };
@@ -141,7 +142,7 @@ impl Client {
         };
         match told {
             Told::Data { peer, at, len } => {
-                let Some(path) = self.path_of(now, peer) else { return Handled::Consumed };
+                let Some(path) = self.path_of(now, peer, Vouched(false)) else { return Handled::Consumed };
                 if input.packet.strip(at).is_none() {
                     return Handled::Consumed;
                 }
@@ -153,7 +154,7 @@ impl Client {
             }
             Told::Icmp { peer, error } => {
                 // RFC 8656 section 11.6: only of whom we may send to.
-                if self.path_of(now, peer).is_some() {
+                if self.path_of(now, peer, Vouched(false)).is_some() {
                     self.tell_if_room(Event::IcmpError { peer, error });
                 }
                 Handled::Consumed

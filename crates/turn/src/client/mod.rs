@@ -27,8 +27,8 @@ mod config;
 mod connection;
 mod data;
 mod event;
-#[cfg(test)]
-mod fuzz;
+#[doc(hidden)]
+pub mod fuzz;
 mod open;
 mod permission;
 mod requests;
@@ -84,6 +84,10 @@ pub struct Client {
     line: Option<state::Line>,
     setup: Setup,
     recovery: Option<Recovery>,
+    /// When the last allocation was lost, and how many before it went as quickly.
+    lost_before: Option<(Instant, u32)>,
+    /// The socket that was lent is gone, and only its owner can lend another.
+    lent_is_lost: bool,
     /// At most the transactions of the layer below.
     on_their_way: Vec<(RequestId, Purpose)>,
     permissions: Permissions,
@@ -119,6 +123,8 @@ impl Client {
             line: None,
             setup: Setup::new(&config),
             recovery: None,
+            lost_before: None,
+            lent_is_lost: false,
             on_their_way: Vec::new(),
             permissions: Permissions::default(),
             channels: Channels::default(),
@@ -227,7 +233,7 @@ impl Client {
         if allocation.ticket.is_some() {
             self.move_to(now, socket);
         } else {
-            self.config.socket = socket;
+            (self.config.socket, self.lent_is_lost) = (socket, false);
             self.release_line();
             self.on_lost(now, FailureReason::NoTicket);
         }

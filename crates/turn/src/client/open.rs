@@ -19,12 +19,17 @@ use super::{
 /// The first and the longest wait between attempts of a client that recovers, unless the RFC wants a longer one.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// An allocation that is lost so soon after another is not worth the next at once.
+const QUICKLY: Duration = Duration::from_secs(60);
 /// How much longer, at random, so that the clients of a server that was away do not come back all at once: a half.
 const SPREAD: u64 = 500;
 
 impl Client {
     /// Begins an attempt, with the server of the config.
     pub(super) fn begin(&mut self, now: Instant) {
+        if self.lent_is_lost {
+            return self.fail(FailureReason::SocketLost);
+        }
         let server = self.config.server;
         let moved = self.setup.server.address != server.address;
         self.setup.server = server;
@@ -92,9 +97,10 @@ impl Client {
         match notice {
             Notice::Opened { ticket, result } => self.on_opened(now, ticket, result),
             Notice::Lost { .. } => self.on_socket_lost(now, notice),
-            Notice::Unreachable { path, .. } => {
+            Notice::Unreachable { path, error } => {
                 self.stun.handle_notice(now, notice);
-                if self.line.is_some_and(|line| line.path == path) {
+                let nobody = error.is_hard() && error.mtu().is_none();
+                if nobody && self.line.is_some_and(|line| line.path == path) {
                     self.ask_if_alive(now);
                 }
             }
@@ -183,6 +189,7 @@ impl Client {
         }
         let Some(line) = self.line.filter(|line| notice.ends(line.path)) else { return };
         self.line = None;
+        self.lent_is_lost = !line.own;
         match &self.state {
             State::Allocated(allocation) => {
                 if allocation.moving.is_some() {
@@ -217,11 +224,16 @@ impl Client {
         let Some(recovery) = self.recovery.as_mut().filter(|_| reason.may_pass()) else {
             return self.fail(reason);
         };
-        let backoff = FIRST_WAIT.saturating_mul(1 << recovery.failed.min(8)).min(LONGEST_WAIT);
         recovery.failed += 1;
+        self.try_later(now, reason, reason.retry_after().unwrap_or_default());
+    }
+    /// Makes another attempt later: ever later, and not before `least`.
+    fn try_later(&mut self, now: Instant, reason: FailureReason, least: Duration) {
+        let Some(Recovery { until, failed }) = self.recovery else { return self.fail(reason) };
+        let backoff = FIRST_WAIT.saturating_mul(1 << failed.saturating_sub(1).min(8)).min(LONGEST_WAIT);
         let spread = backoff.saturating_mul(self.rng.below(SPREAD) as u32) / 1000;
-        let after = (backoff + spread).max(reason.retry_after().unwrap_or_default());
-        if now + after > recovery.until {
+        let after = (backoff + spread).max(least);
+        if now + after > until {
             return self.fail(reason);
         }
         self.state = State::Waiting;
@@ -229,18 +241,23 @@ impl Client {
         self.timers.set(Timer::Attempt, Some(now + after));
         self.events.push_back(Event::Retrying { reason, after });
     }
-    /// The allocation has gone: another one is asked for at once.
+    /// The allocation has gone: another one is asked for, at once unless the last one went as quickly.
     pub(super) fn on_lost(&mut self, now: Instant, reason: FailureReason) {
         self.leave_allocation();
         self.stats.lost += 1;
         self.events.push_back(Event::Lost { reason });
-        if self.config.recover.is_zero() || self.config.socket_is_gone(self.line) {
+        if self.config.recover.is_zero() {
             return self.fail(reason);
         }
-        self.recovery = Some(Recovery { until: now + self.config.recover, failed: 0 });
+        let failed = match self.lost_before {
+            Some((at, times)) if now < at + QUICKLY => times + 1,
+            _ => 0,
+        };
+        self.lost_before = Some((now, failed));
+        self.recovery = Some(Recovery { until: now + self.config.recover, failed });
         let without = self.setup.without.take();
         self.setup = Setup { without, server: self.setup.server, ..Setup::new(&self.config) };
-        self.begin(now);
+        if failed > 0 { self.try_later(now, reason, Duration::ZERO) } else { self.begin(now) }
     }
     /// What goes with an allocation: requests, the paths of a move, TCP connections; permissions and channels wait for the
     /// next one.
@@ -272,11 +289,5 @@ impl Client {
         self.release_line();
         self.state = State::Ended;
         self.events.push_back(last);
-    }
-}
-impl super::ClientConfig {
-    /// A socket that was lent and lost cannot be replaced by the client.
-    fn socket_is_gone(&self, line: Option<Line>) -> bool {
-        line.is_none() && self.server.transport == Transport::Udp && matches!(self.socket, Socket::Lent(_))
     }
 }

@@ -248,7 +248,7 @@ impl Client {
         (allocation.expires, allocation.given.lifetime, allocation.failed) = (now + lifetime, lifetime, 0);
         allocation.given.path = line.path;
         let older = core::mem::replace(&mut allocation.old, self.line.replace(line));
-        self.config.socket = socket;
+        (self.config.socket, self.lent_is_lost) = (socket, false);
         if let Some(older) = older {
             self.release(older);
         }

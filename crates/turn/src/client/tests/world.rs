@@ -50,10 +50,18 @@ pub(super) struct World {
 }
 impl World {
     pub(super) fn new(config: ClientConfig) -> Self {
-        Self::at(Instant::EPOCH, config)
+        Self::with(config, |_| {})
     }
-    pub(super) fn at(now: Instant, config: ClientConfig) -> Self {
-        let mut world = Self {
+    /// With a server that is told something first.
+    pub(super) fn with(config: ClientConfig, tell: impl FnOnce(&mut Relay)) -> Self {
+        let mut world = Self::unsettled(config);
+        tell(&mut world.relay);
+        world.settle();
+        world
+    }
+    fn unsettled(config: ClientConfig) -> Self {
+        let now = Instant::EPOCH;
+        Self {
             now,
             client: Checked::new(Client::new(now, config, Seed::new([1; 32]))),
             relay: Relay::new(7),
@@ -65,7 +73,19 @@ impl World {
             refuse: None,
             next_port: 50_000,
             buffer: Box::new([0; _]),
-        };
+        }
+    }
+    /// With a server that nothing reaches.
+    pub(super) fn dead(config: ClientConfig) -> Self {
+        let mut world = Self::unsettled(config);
+        world.cut = true;
+        world.settle();
+        world
+    }
+    /// With a driver that opens nothing.
+    pub(super) fn refusing(config: ClientConfig, why: Refused) -> Self {
+        let mut world = Self::unsettled(config);
+        world.refuse = Some(why);
         world.settle();
         world
     }
