@@ -108,7 +108,11 @@ impl Client {
         self.stats.octets_received += input.packet.len() as u64;
         Handled::Data(Relayed::Datagram { channel: Some(channel) })
     }
-    fn sender_by_channel(&self, now: Instant, octets: &[u8]) -> Option<(ChannelNumber, (SocketAddr, Vouched))> {
+    fn sender_by_channel(
+        &self,
+        now: Instant,
+        octets: &[u8],
+    ) -> Option<(ChannelNumber, (SocketAddr, Vouched))> {
         let channel = ChannelData::parse(octets).ok()?.channel();
         Some((channel, self.channels.peer(now, channel)?))
     }
@@ -202,6 +206,10 @@ fn read_data(message: &Message<'_>) -> Option<Told> {
     }
     let XorPeerAddress(peer) = message.get().ok()??;
     if let Some(data) = message.attributes().find(|raw| raw.kind == AttributeType::DATA) {
+        // Nobody can have sent it; of what ICMP says, the port may not be known (RFC 8656 section 11.5).
+        if peer.port() == 0 {
+            return None;
+        }
         return Some(Told::Data { peer, at: data.offset + ATTRIBUTE, len: data.value.len() });
     }
     let Icmp { kind, code, data } = message.get().ok()??;
@@ -211,10 +219,13 @@ fn read_data(message: &Message<'_>) -> Option<Told> {
 }
 /// RFC 6062 section 4.4.
 fn read_attempt(message: &Message<'_>) -> Option<Told> {
-    if message.fingerprint() == Fingerprint::Bad {
+    if message.class() != Class::Indication || message.fingerprint() == Fingerprint::Bad {
         return None;
     }
     let XorPeerAddress(peer) = message.get().ok()??;
+    if peer.port() == 0 {
+        return None;
+    }
     Some(Told::Attempt { peer, id: message.get().ok()?? })
 }
 

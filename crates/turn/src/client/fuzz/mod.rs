@@ -28,7 +28,7 @@ use ginnel_stun::{LongTermCredential, Message, Method, attribute::AttributeType}
 
 use self::relay::{PASSWORD, Relay, Reply, USER};
 use super::{
-    Client, ClientConfig, Connection, Event, Families, Relayed, RelayTransport, SendError, Socket, TurnServer,
+    Client, ClientConfig, Connection, Event, Families, RelayTransport, Relayed, SendError, Socket, TurnServer,
 };
 use crate::ChannelData;
 
@@ -118,10 +118,10 @@ impl<'a> Scenario<'a> {
             8 => self.now += Duration::from_secs(u64::from(n) * 4),
             9 => self.relay.next(METHODS[usize::from(n & 7)], reply(n >> 3)),
             10 => (self.driver, self.loss) = (n & 3, n >> 2 & 7),
-            11 => self.answer_driver(n),
+            11 => _ = self.answer_driver(n),
             12 => self.notice(n),
             13 => self.raw(n),
-            14 => drop(self.client.get_mut().migrate(now, socket(n))),
+            14 => _ = self.client.get_mut().migrate(now, socket(n)),
             15 => self.connection(n),
             16 if n > 200 => self.relay.held.clear(),
             16 => self.relay.gives.tickets = n & 1 == 0,
@@ -191,11 +191,11 @@ impl<'a> Scenario<'a> {
                     self.offered.push(connection);
                 }
             }
-            (1, Some(connection)) => drop(client.accept(now, connection)),
-            (2, Some(connection)) => drop(client.disconnect(now, connection)),
+            (1, Some(connection)) => _ = client.accept(now, connection),
+            (2, Some(connection)) => _ = client.disconnect(now, connection),
             (3, Some(connection)) => {
                 let mut buffer: Buffer = [0; _];
-                drop(client.send_octets(now, connection, &mut Packet::empty(&mut buffer)));
+                _ = client.send_octets(now, connection, &mut Packet::empty(&mut buffer));
             }
             _ => {}
         }
@@ -212,7 +212,9 @@ impl<'a> Scenario<'a> {
             _ => {
                 // Another of the streams: a data connection, perhaps.
                 let other = self.open.iter().find(|it| **it != (path.transport, path.local)).copied();
-                let Some((transport, local)) = other.filter(|(transport, _)| transport.is_stream()) else { return };
+                let Some((transport, local)) = other.filter(|(transport, _)| transport.is_stream()) else {
+                    return;
+                };
                 self.open.remove(&(transport, local));
                 lost(transport, local, Some(path.remote))
             }
@@ -253,7 +255,9 @@ impl<'a> Scenario<'a> {
         let handled = self.client.handle_input(self.now, &mut input);
         self.events();
         if let Handled::Data(relayed) = handled {
-            let Some(given) = self.client.get().allocated() else { unreachable!("data without an allocation") };
+            let Some(given) = self.client.get().allocated() else {
+                unreachable!("data without an allocation")
+            };
             assert_eq!(given.relayed.towards(input.path.remote.ip()), Some(input.path.local));
             match relayed {
                 Relayed::Datagram { .. } => assert!(self.asked_ips.contains(&input.path.remote.ip())),
@@ -391,8 +395,7 @@ const METHODS: [Method; 8] = [
     Method::ALLOCATE,
 ];
 fn reply(n: u8) -> Reply {
-    const CODES: [u16; 16] =
-        [400, 403, 405, 420, 437, 438, 440, 441, 442, 443, 446, 447, 486, 500, 508, 437];
+    const CODES: [u16; 16] = [400, 403, 405, 420, 437, 438, 440, 441, 442, 443, 446, 447, 486, 500, 508, 437];
     match n & 31 {
         code @ 0..16 => Reply::Error(CODES[usize::from(code)]),
         16 => Reply::Unknown(AttributeType::DONT_FRAGMENT),

@@ -300,6 +300,7 @@ fn a_server_that_gives_and_forgets_at_once_is_asked_ever_more_rarely() {
     }
     world.command(|client, now| client.permit(now, addr("203.0.113.9:9").ip())).unwrap();
     world.run_for(secs(60));
-    assert!(world.asked(Method::ALLOCATE).len() < 10, "{}", world.asked(Method::ALLOCATE).len());
+    // Two for each attempt: on its five-tuple the old one is still there.
+    assert!((6..16).contains(&world.asked(Method::ALLOCATE).len()), "{}", world.asked(Method::ALLOCATE).len());
     assert!(world.events().iter().any(is_retrying));
 }
