@@ -6,6 +6,8 @@ extern crate alloc;
 
 mod channel_data;
 pub mod client;
+#[doc(hidden)]
+pub mod pair;
 pub mod rest;
 pub mod server;
 

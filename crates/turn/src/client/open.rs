@@ -190,6 +190,16 @@ impl Client {
         let Some(line) = self.line.filter(|line| notice.ends(line.path)) else { return };
         self.line = None;
         self.lent_is_lost = !line.own;
+        if matches!(self.state, State::Allocated(_)) {
+            // What went this way is asked anew on the next one; a Connect has failed.
+            self.cancel(|purpose| {
+                !matches!(purpose, Purpose::Move | Purpose::Connect(_) | Purpose::ConnectionBind(_))
+            });
+            self.permissions.ask_again(now);
+            self.channels.ask_again(now);
+            self.stun.handle_notice(now, notice);
+            self.drain(now);
+        }
         match &self.state {
             State::Allocated(allocation) => {
                 if allocation.moving.is_some() {

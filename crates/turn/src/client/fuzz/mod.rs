@@ -113,7 +113,7 @@ impl<'a> Scenario<'a> {
             2 => self.client.get_mut().forget(now, peer(n).ip()),
             3 => self.client.get_mut().unbind_channel(now, peer(n)),
             4 | 5 => self.send(n, op % 20 == 5),
-            6 => self.from_peer(n),
+            6 => self.peer_sends(n),
             7 => self.now += Duration::from_millis(u64::from(n) * 8),
             8 => self.now += Duration::from_secs(u64::from(n) * 4),
             9 => self.relay.next(METHODS[usize::from(n & 7)], reply(n >> 3)),
@@ -165,7 +165,7 @@ impl<'a> Scenario<'a> {
             Ok(transmit) => {
                 assert!(permitted, "RFC 8656 section 11.1: {peer} without a permission");
                 assert!(Some(transmit.path) == client.allocated().map(|it| it.path));
-                self.to_server(transmit.path, packet);
+                self.at_server(transmit.path, packet);
             }
             Err(error) => {
                 assert_eq!(packet.bytes(), payload, "{error}: the packet is as it was");
@@ -173,12 +173,12 @@ impl<'a> Scenario<'a> {
             }
         }
     }
-    fn from_peer(&mut self, n: u8) {
+    fn peer_sends(&mut self, n: u8) {
         let Some(path) = self.client.get().allocated().map(|it| it.path) else { return };
         let mut buffer: Buffer = [0; _];
         let mut packet = Packet::empty(&mut buffer);
-        if self.relay.from_peer(path, peer(n), &[n; 5], &mut packet) {
-            self.to_client(path, packet);
+        if self.relay.peer_sends(path, peer(n), &[n; 5], &mut packet) {
+            self.at_client(path, packet);
         }
     }
     fn connection(&mut self, n: u8) {
@@ -228,16 +228,16 @@ impl<'a> Scenario<'a> {
         let mut buffer: Buffer = [0; _];
         let mut packet = Packet::empty(&mut buffer);
         if packet.append(octets).is_ok() {
-            self.to_client(path, packet);
+            self.at_client(path, packet);
         }
     }
 
     /// One packet in so many is lost.
     fn is_lost(&mut self) -> bool {
         self.packets += 1;
-        self.loss != 0 && self.packets % u32::from(self.loss) == 0
+        self.loss != 0 && self.packets.is_multiple_of(u32::from(self.loss))
     }
-    fn to_server(&mut self, path: Path, mut packet: Packet<'_>) {
+    fn at_server(&mut self, path: Path, mut packet: Packet<'_>) {
         let known = path.local == LENT || self.open.contains(&(path.transport, path.local));
         assert!(known, "{path} is not open");
         if let Ok(message) = Message::parse(packet.bytes()) {
@@ -246,11 +246,11 @@ impl<'a> Scenario<'a> {
             assert!(ChannelData::parse(packet.bytes()).is_ok(), "neither STUN nor ChannelData");
         }
         if !self.is_lost() && self.relay.handle(self.now, path, &mut packet) && !self.is_lost() {
-            self.to_client(path, packet);
+            self.at_client(path, packet);
         }
         assert_eq!(self.relay.broken, 0, "it asked for what no client may ask for");
     }
-    fn to_client(&mut self, path: Path, packet: Packet<'_>) {
+    fn at_client(&mut self, path: Path, packet: Packet<'_>) {
         let mut input = Receive::new(path, packet);
         let handled = self.client.handle_input(self.now, &mut input);
         self.events();
@@ -335,7 +335,7 @@ impl<'a> Scenario<'a> {
             let mut packet = Packet::empty(&mut buffer);
             let Some(transmit) = self.client.poll_transmit(self.now, &mut packet) else { return any };
             any = true;
-            self.to_server(transmit.path, packet);
+            self.at_server(transmit.path, packet);
         }
     }
     fn events(&mut self) {

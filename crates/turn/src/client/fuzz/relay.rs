@@ -103,6 +103,7 @@ impl Relay {
             next: 0,
         }
     }
+    #[cfg(test)]
     pub(in crate::client) fn remove_user(&mut self) {
         self.auth.remove_user(USER);
     }
@@ -351,7 +352,7 @@ impl Relay {
         }
     }
     /// What a peer sent to the relayed address, as the client gets it. False: it is not relayed.
-    pub(in crate::client) fn from_peer(
+    pub(in crate::client) fn peer_sends(
         &self,
         path: Path,
         peer: SocketAddr,

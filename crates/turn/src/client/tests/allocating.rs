@@ -29,14 +29,14 @@ fn a_datagram_relay_end_to_end() {
     assert_eq!(world.events(), [Event::PermissionReady { ip: addr("203.0.113.9:1").ip() }]);
     world.send("203.0.113.9:9", b"ping").unwrap();
     assert_eq!(world.relay.relayed, [(addr("203.0.113.9:9"), b"ping".to_vec(), false)]);
-    assert!(world.from_peer("203.0.113.9:9", b"pong"));
+    assert!(world.peer_sends("203.0.113.9:9", b"pong"));
     let back = Path::new(Transport::Udp, given.relayed.ipv4.unwrap(), addr("203.0.113.9:9"));
     assert_eq!(world.data, [(back, b"pong".to_vec(), Relayed::Datagram { channel: None })]);
     world.command(|client, now| client.bind_channel(now, addr("203.0.113.9:9"))).unwrap();
     let [Event::ChannelBound { channel, .. }] = world.events()[..] else { panic!("no channel") };
     world.send("203.0.113.9:9", b"hello").unwrap();
     assert_eq!(world.sent.last().unwrap().2, b"\x40\x00\x00\x05hello");
-    assert!(world.from_peer("203.0.113.9:9", b""));
+    assert!(world.peer_sends("203.0.113.9:9", b""));
     assert_eq!(world.data[1], (back, Vec::new(), Relayed::Datagram { channel: Some(channel) }));
     // A day later all of it is still there.
     world.run_for(secs(86_400));

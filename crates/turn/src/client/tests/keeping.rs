@@ -180,7 +180,7 @@ fn a_server_that_is_silent_while_it_is_sent_to_is_asked() {
     for _ in 0..10 {
         world.send("203.0.113.9:9", b"one").unwrap();
         world.run_for(secs(10));
-        assert!(world.from_peer("203.0.113.9:9", b"two"));
+        assert!(world.peer_sends("203.0.113.9:9", b"two"));
     }
     assert!(world.asked(Method::REFRESH).is_empty());
 }
@@ -301,6 +301,10 @@ fn a_server_that_gives_and_forgets_at_once_is_asked_ever_more_rarely() {
     world.command(|client, now| client.permit(now, addr("203.0.113.9:9").ip())).unwrap();
     world.run_for(secs(60));
     // Two for each attempt: on its five-tuple the old one is still there.
-    assert!((6..16).contains(&world.asked(Method::ALLOCATE).len()), "{}", world.asked(Method::ALLOCATE).len());
+    assert!(
+        (6..16).contains(&world.asked(Method::ALLOCATE).len()),
+        "{}",
+        world.asked(Method::ALLOCATE).len()
+    );
     assert!(world.events().iter().any(is_retrying));
 }

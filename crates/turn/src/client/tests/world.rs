@@ -169,10 +169,10 @@ impl World {
         handled
     }
     /// A datagram of a peer to the relayed address.
-    pub(super) fn from_peer(&mut self, peer: &str, data: &[u8]) -> bool {
+    pub(super) fn peer_sends(&mut self, peer: &str, data: &[u8]) -> bool {
         let (mut buffer, path) = ([0; 2048], self.path());
         let mut packet = Packet::empty(&mut buffer);
-        let relayed = self.relay.from_peer(path, addr(peer), data, &mut packet);
+        let relayed = self.relay.peer_sends(path, addr(peer), data, &mut packet);
         if relayed {
             let _ = self.input(&mut Receive::new(path, packet));
             self.settle();
