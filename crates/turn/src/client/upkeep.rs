@@ -265,7 +265,8 @@ impl Client {
         self.end_move();
         if matches!(self.state, State::Allocated(_)) {
             self.events.push_back(Event::MoveFailed { reason });
-            if self.line.is_none() {
+            // RFC 8016 section 3.2.2: with 437, the server does not know the ticket's allocation any more.
+            if self.line.is_none() || reason == FailureReason::AllocationMismatch {
                 self.on_lost(now, reason);
             }
         }
