@@ -2,7 +2,7 @@
 //! Prints `group`, `contender` and the allocations of one piece of work, a line each, with tabs between them.
 
 use ginnel_alloc_counter::{Counting, allocations_of_this_thread, assert_installed};
-use ginnel_benches::{srtp, stun};
+use ginnel_benches::{srtp, stun, turn};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -12,7 +12,7 @@ const TIMES: (u64, u64) = (200, 1_000);
 
 fn main() {
     assert_installed();
-    for group in stun::groups().into_iter().chain(srtp::groups()) {
+    for group in stun::groups().into_iter().chain(srtp::groups()).chain(turn::groups()) {
         for mut contender in group.contenders {
             contender.run(TIMES.0, allocations_of_this_thread);
             let count = contender.run(TIMES.1, allocations_of_this_thread);

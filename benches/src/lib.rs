@@ -4,6 +4,7 @@
 pub mod contest;
 pub mod srtp;
 pub mod stun;
+pub mod turn;
 
 /// Nanoseconds that this thread has had the processor: the probe of the benchmarks that measure time. What else the machine
 /// does is not in it, but for caches and clock rates.

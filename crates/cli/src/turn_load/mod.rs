@@ -22,7 +22,7 @@ use std::{
 use ginnel::{
     core::{Epoch, Transport},
     driver::Config,
-    turn::client::{ClientConfig, Socket},
+    turn::client::ClientConfig,
 };
 use tokio::{
     sync::watch,
@@ -57,9 +57,8 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
         (false, Some(peer)) => Some(peer),
         (false, None) => Some(echo::start(options.peer_address.unwrap_or(local))?),
     };
-    let client = ClientConfig::new(server, options.credential()?)
-        .with_socket(Socket::Own(Some(local)))
-        .with_recover(options.recover());
+    let client = ClientConfig::new(server, options.credential()?).with_recover(options.recover());
+    let from = if options.from.is_empty() { vec![local] } else { options.from.clone() };
     let asked = Asked {
         server: options.server.clone(),
         transport: server.transport.to_string(),
@@ -67,7 +66,7 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
         between_clients: options.client_to_client,
         octets: options.size,
     };
-    let load = Load::start(&options, client, peer)?;
+    let load = Load::start(&options, client, from, peer)?;
     let (tally, lasted) = load.run(&options).await?;
     let report = Report::new(asked, &tally, lasted);
     if options.json {
@@ -125,7 +124,12 @@ struct Load {
 }
 
 impl Load {
-    fn start(options: &Options, client: ClientConfig, peer: Option<SocketAddr>) -> Result<Self, String> {
+    fn start(
+        options: &Options,
+        client: ClientConfig,
+        from: Vec<IpAddr>,
+        peer: Option<SocketAddr>,
+    ) -> Result<Self, String> {
         let (phase, watching) = watch::channel(Phase::Allocate);
         let seed = host::seed()?;
         let epoch = Epoch::start();
@@ -138,6 +142,7 @@ impl Load {
                 run,
                 first,
                 clients,
+                from: from.clone(),
                 rate: options.rate,
                 burst: options.burst,
                 octets: options.size,

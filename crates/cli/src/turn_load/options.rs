@@ -54,6 +54,9 @@ pub(crate) struct Options {
     /// Where the echo of this program is; by default at the address that leads to the server
     #[arg(long, value_name = "IP", conflicts_with_all = ["client_to_client", "peer"])]
     pub(super) peer_address: Option<IpAddr>,
+    /// Addresses of this host that clients are at, in turn: one address has ports for some 28,000 of them; repeatable
+    #[arg(long, value_name = "IP")]
+    pub(super) from: Vec<IpAddr>,
     /// Threads that the clients are split over; by default half of the processors
     #[arg(long)]
     threads: Option<NonZero<usize>>,

@@ -6,13 +6,13 @@ mod pace;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
 use ginnel::{
     core::{Handled, Instant, Notice, Packet, Receive, Request, Seed, Transmit, Transport, Wake, machine},
-    turn::client::{Client, ClientConfig, Event, FailureReason, Relayed},
+    turn::client::{Client, ClientConfig, Event, FailureReason, Relayed, Socket},
 };
 
 use self::{
@@ -34,6 +34,8 @@ pub(super) struct Task {
     pub(super) first: u32,
     /// How many there are.
     pub(super) clients: usize,
+    /// Addresses of this host that they are at, in turn; never empty.
+    pub(super) from: Vec<IpAddr>,
     /// Packets a second of each.
     pub(super) rate: f64,
     /// Packets that leave together, so many times less often.
@@ -126,7 +128,9 @@ impl Fleet {
         while self.waiting > 0 && self.setting_up < self.task.at_once && !self.closed {
             let number = self.members.len();
             let seed = self.seed.fork(&format!("client {number}"));
-            let client = Client::new(now, self.config.clone(), seed);
+            let from = self.task.from.get(number % self.task.from.len().max(1)).copied();
+            let config = self.config.clone().with_socket(Socket::Own(from));
+            let client = Client::new(now, config, seed);
             self.members.push(Member::new(client, now));
             self.waiting -= 1;
             self.setting_up += 1;
