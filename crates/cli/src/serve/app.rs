@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use ginnel::{
-    core::Instant,
+    core::{Handled, Instant, Receive},
     driver::App,
-    turn::server::{AllocationId, Event, Server},
+    tokio::shards,
+    turn::server::{AllocationId, Event, Handover, Server},
 };
 use tokio::sync::mpsc;
 use tracing::{debug, info};
@@ -17,7 +18,7 @@ use super::privacy::Privacy;
 pub(super) enum Report {
     /// Its last allocation is gone.
     Drained(usize),
-    /// Its machine is closed, and has said its last words.
+    /// It has ended: its machine was closed, and has said its last words; or there is something wrong with the program.
     Ended(usize),
 }
 
@@ -47,6 +48,15 @@ impl App<Server> for ShardApp {
                     "allocated"
                 );
             }
+            Event::Moved { id, client, .. } => {
+                debug!(
+                    shard = self.shard,
+                    allocation = id.0,
+                    client = self.privacy.say(&client.remote),
+                    transport = %client.transport,
+                    "moved"
+                );
+            }
             Event::Ended { id, user, reason, stats } => {
                 let since = self.since.remove(&id).unwrap_or(now);
                 info!(
@@ -69,5 +79,26 @@ impl App<Server> for ShardApp {
             // Users are in memory; that the machine is closed, the end of its driver says.
             _ => {}
         }
+    }
+}
+
+impl shards::ShardApp<Server> for ShardApp {
+    fn elsewhere(&self, data: &Handover) -> Option<usize> {
+        Some(data.shard.into())
+    }
+    fn handed_over(
+        &mut self,
+        now: Instant,
+        server: &mut Server,
+        input: &mut Receive<'_>,
+    ) -> Handled<Handover> {
+        server.handle_handed_over(now, input)
+    }
+}
+
+/// A shard drops what is above its machine when it has ended, whatever ended it.
+impl Drop for ShardApp {
+    fn drop(&mut self) {
+        let _ = self.reports.send(Report::Ended(self.shard));
     }
 }

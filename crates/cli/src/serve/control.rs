@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use ginnel::{core::Transport, driver::ServerTls, stun::auth::NonceKey};
+use ginnel::{core::Transport, driver::ServerTls, stun::auth::NonceKey, tokio::shards};
 use tokio::{net::TcpListener, sync::mpsc, time::Instant};
 use tracing::{error, info, warn};
 
@@ -27,7 +27,7 @@ use super::{
     plan::Plan,
     privacy::Privacy,
     say,
-    sockets::Reserved,
+    sockets::{Opened, Reserved},
 };
 
 /// How often the clock and the files of the certificate are looked at.
@@ -38,8 +38,11 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// Runs until it is ended by signals.
 pub(super) fn run(sources: Sources, settings: Settings, tls: Option<ServerTls>) -> Result<(), String> {
     let filter = Filter::install(&settings);
-    if let Some(files) = host::raise_file_limit() {
-        info!(files, "so many files may be open, each relay is one");
+    match shards::raise_file_limit() {
+        Ok(files) => info!(files, "so many files may be open: each relay is one, and each stream"),
+        Err(error) => {
+            warn!(%error, "the limit of open files cannot be raised: each relay is one, and each stream")
+        }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("the async runtime does not start: {error}"))?;
@@ -89,7 +92,8 @@ impl Control {
     ) -> Result<Self, String> {
         // Before anything is opened: a signal that comes early is not lost.
         let signals = Signals::listen()?;
-        let plan = Plan::new(&settings, &host::look()?)?;
+        let host = host::look()?;
+        let plan = Plan::new(&settings, &host)?;
         let reserved = Reserved::take(&plan)?;
         let metrics = match settings.metrics {
             Some(at) => Some(TcpListener::bind(at).await.map_err(|error| {
@@ -98,15 +102,14 @@ impl Control {
             None => None,
         };
         let nonce_key = NonceKey::from_seed(crate::host::seed()?);
-        let common = Common::new(&reserved, shards(&settings), nonce_key);
+        let common = Common::new(reserved.opened(), &host, shards(&settings), nonce_key);
         let (reporter, reports) = mpsc::unbounded_channel();
-        let privacy = Privacy::new(settings.log_personal);
-        let fleet = Fleet::start(&Start {
-            settings: &settings,
-            common: &common,
-            reserved: &reserved,
+        let fleet = Fleet::start(Start {
+            settings: settings.clone(),
+            common: common.clone(),
+            sockets: Start::sockets(reserved.opened()),
             tls: tls.clone(),
-            privacy: &privacy,
+            privacy: Privacy::new(settings.log_personal),
             reports: reporter,
         })?;
         set_clocks(&fleet);
@@ -117,9 +120,10 @@ impl Control {
             let router = http::router(health.clone());
             tokio::spawn(async move { axum::serve(listener, router).await });
         }
-        announce(&reserved, &settings, at);
-        hint(&reserved.plan, &settings);
-        reserved.release();
+        // What holds a port takes datagrams like every other who shares it: nobody may be told of it before it is gone.
+        let opened = reserved.release();
+        announce(&opened, &settings, at);
+        hint(&opened.plan, &settings);
         let seen = settings.identity.as_ref().map(IdentityFiles::changed);
         Ok(Self { sources, settings, common, health, tls, seen, filter, reports, signals })
     }
@@ -257,7 +261,8 @@ impl Control {
 }
 
 fn shards(settings: &Settings) -> u8 {
-    let wanted = settings.shards.map_or(1, |shards| shards as usize);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let wanted = settings.shards.map_or(cores, |shards| shards as usize);
     u8::try_from(wanted).unwrap_or(u8::MAX)
 }
 
@@ -279,9 +284,9 @@ async fn wait(until: Option<Instant>) {
 }
 
 /// One line for each thing that is open, for people and for scripts; `ready` is the last.
-fn announce(reserved: &Reserved, settings: &Settings, metrics: Option<SocketAddr>) {
+fn announce(opened: &Opened, settings: &Settings, metrics: Option<SocketAddr>) {
     let mut text = String::new();
-    for (transport, at) in reserved.plan.listeners() {
+    for (transport, at) in opened.plan.listeners() {
         let name = match transport {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
@@ -290,10 +295,10 @@ fn announce(reserved: &Reserved, settings: &Settings, metrics: Option<SocketAddr
         };
         let _ = writeln!(text, "listening {name} {at}");
     }
-    for at in &reserved.alternates {
+    for at in &opened.alternates {
         let _ = writeln!(text, "alternate udp {at}");
     }
-    for relay in reserved.plan.relays.iter().filter(|_| !settings.stun_only) {
+    for relay in opened.plan.relays.iter().filter(|_| !settings.stun_only) {
         let (from, to) = (settings.ports.start(), settings.ports.end());
         let _ = match relay.external {
             Some(external) => writeln!(text, "relaying {} as {external} ports {from}-{to}", relay.local),

@@ -1,121 +1,153 @@
-//! The shards: a driver for each, that commands are given to from outside.
+//! The shards: a thread, a driver and a machine for each, that commands are given to from outside.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use ginnel::{
     core::{Epoch, Framing, Port, Transport},
     driver::{self, Config, Driver, ServerTls},
-    tokio::Tokio,
-    turn::server::Server,
+    tokio::{
+        Tokio,
+        shards::{Handle, NotTold, PostStats, Shards},
+    },
+    turn::server::{Server, Shared},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::{
     app::{Report, ShardApp},
     config::Settings,
     machine::{self, Common},
     privacy::Privacy,
-    sockets::Reserved,
+    sockets::Opened,
 };
 
 /// A driver of a shard.
 pub(super) type ShardDriver = Driver<Tokio, Server>;
-type Command = Box<dyn FnOnce(&mut ShardDriver) + Send>;
 
-/// All shards. Dropping it ends them without a word to anyone.
+/// All shards.
 #[derive(Debug)]
 pub(super) struct Fleet {
-    shards: Vec<mpsc::UnboundedSender<Command>>,
+    handles: Vec<Handle<Server>>,
+    pub(super) posts: Vec<Arc<PostStats>>,
     pub(super) epoch: Epoch,
 }
 
 /// What starting a fleet takes.
-pub(super) struct Start<'s> {
-    pub(super) settings: &'s Settings,
-    pub(super) common: &'s Common,
-    pub(super) reserved: &'s Reserved,
+pub(super) struct Start {
+    pub(super) settings: Settings,
+    pub(super) common: Common,
+    /// What carries it, and where.
+    pub(super) sockets: Vec<(Transport, SocketAddr)>,
     pub(super) tls: Option<ServerTls>,
-    pub(super) privacy: &'s Privacy,
+    pub(super) privacy: Privacy,
     pub(super) reports: mpsc::UnboundedSender<Report>,
+}
+
+/// Why a shard does not start.
+#[derive(Debug)]
+struct NotStarted(String);
+
+impl From<io::Error> for NotStarted {
+    fn from(error: io::Error) -> Self {
+        Self(format!("a shard cannot be started: {error}"))
+    }
+}
+impl From<String> for NotStarted {
+    fn from(sentence: String) -> Self {
+        Self(sentence)
+    }
 }
 
 impl Fleet {
     /// Opens all sockets, in every shard.
-    pub(super) fn start(start: &Start<'_>) -> Result<Self, String> {
+    pub(super) fn start(start: Start) -> Result<Self, String> {
         let epoch = Epoch::start();
-        let mut shards = Vec::new();
-        for shard in 0..usize::from(start.common.shards) {
-            let (commands, orders) = mpsc::unbounded_channel();
-            let machine = start.machine(shard)?;
-            let (config, reserved) =
-                (start.driver_config(), (&start.reserved.plan, &start.reserved.alternates));
-            let sockets: Vec<_> =
-                reserved.0.listeners().chain(reserved.1.iter().map(|at| (Transport::Udp, *at))).collect();
-            let app = ShardApp {
-                shard,
-                privacy: start.privacy.clone(),
-                reports: start.reports.clone(),
-                since: BTreeMap::new(),
-            };
-            let (opened, outcome) = std::sync::mpsc::channel();
-            let thread = std::thread::Builder::new().name(format!("shard-{shard}"));
-            let run = move || run(app, machine, config, epoch, &sockets, orders, &opened);
-            thread.spawn(run).map_err(|error| format!("a shard cannot be started: {error}"))?;
-            outcome.recv().map_err(|_| "a shard ended at once".to_string())??;
-            shards.push(commands);
-        }
-        Ok(Self { shards, epoch })
+        let count = usize::from(start.common.shards);
+        let config = start.common.config(&start.settings, 0)?;
+        let shared = Shared::several(&config, &crate::host::seed()?, count);
+        let shared: Mutex<Vec<_>> = Mutex::new(shared.into_iter().map(Some).collect());
+        let make = move |shard: usize| {
+            let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let shared = shared.get_mut(shard).and_then(Option::take);
+            start.shard(epoch, shard, shared.ok_or_else(|| "there are too many shards".to_string())?)
+        };
+        let shards: Shards<Server> =
+            ginnel::tokio::shards::start(count, make).map_err(|NotStarted(sentence)| sentence)?;
+        Ok(Self { handles: shards.handles().to_vec(), posts: shards.posts().to_vec(), epoch })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.shards.len()
+        self.handles.len()
     }
 
-    /// Gives each shard a command.
+    /// Gives each shard a command. Those that have ended do not mind.
     pub(super) fn tell(&self, command: impl FnOnce(&mut ShardDriver, u8) + Clone + Send + 'static) {
-        for (shard, commands) in (0..).zip(&self.shards) {
-            let command = command.clone();
-            let _ = commands.send(Box::new(move |driver| command(driver, shard)));
+        for (shard, handle) in (0..).zip(&self.handles) {
+            loop {
+                let command = command.clone();
+                if handle.tell(move |driver| command(driver, shard)) != Err(NotTold::Busy) {
+                    break;
+                }
+                // It has hundreds to obey, which takes it less than it takes to say so.
+                std::thread::yield_now();
+            }
         }
     }
 
-    /// Asks each shard. Those that have ended say nothing.
+    /// Asks each shard. Those that have ended, or have too much to do, say nothing.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut ShardDriver) -> T + Clone + Send + 'static,
     ) -> Vec<T> {
-        let mut answers = Vec::new();
-        for commands in &self.shards {
-            let (reply, answer) = oneshot::channel();
-            let question = question.clone();
-            let asked =
-                commands.send(Box::new(move |driver: &mut ShardDriver| drop(reply.send(question(driver)))));
-            answers.push(asked.map(|()| answer));
-        }
+        let asked: Vec<_> = self.handles.iter().map(|handle| handle.ask(question.clone())).collect();
         let mut said = Vec::new();
-        for answer in answers.into_iter().flatten() {
+        for answer in asked.into_iter().flatten() {
             said.extend(answer.await);
         }
         said
     }
 }
 
-impl Start<'_> {
-    fn machine(&self, shard: usize) -> Result<Server, String> {
+impl Start {
+    /// The sockets of the listeners, those of NAT behaviour discovery among them.
+    pub(super) fn sockets(opened: &Opened) -> Vec<(Transport, SocketAddr)> {
+        let alternates = opened.alternates.iter().map(|at| (Transport::Udp, *at));
+        opened.plan.listeners().chain(alternates).collect()
+    }
+
+    /// One of them, in its own thread.
+    fn shard(
+        &self,
+        epoch: Epoch,
+        shard: usize,
+        shared: Shared,
+    ) -> Result<(ShardDriver, ShardApp), NotStarted> {
         let index = u8::try_from(shard).map_err(|_| "there are too many shards".to_string())?;
-        let mut server = Server::new(self.common.config(self.settings, index)?, crate::host::seed()?);
+        let config = self.common.config(&self.settings, index)?;
+        let mut server = Server::with_shared(config, shared, crate::host::seed()?);
         for it in &self.settings.users {
-            if let Some(user) = machine::user(self.settings, it) {
+            if let Some(user) = machine::user(&self.settings, it) {
                 server.add_user(user).map_err(|error| error.to_string())?;
             }
         }
-        Ok(server)
+        let mut driver = Driver::with_config(self.driver_config(), Tokio, epoch, server);
+        for (transport, at) in &self.sockets {
+            open(&mut driver, *transport, *at)?;
+        }
+        let (privacy, reports) = (self.privacy.clone(), self.reports.clone());
+        Ok((driver, ShardApp { shard, privacy, reports, since: BTreeMap::new() }))
     }
 
     fn driver_config(&self) -> Config {
+        let settings = &self.settings;
         let limits = driver::Limits::default()
-            .with_accepted(self.settings.max_streams as usize, self.settings.max_streams_per_source as usize)
-            .with_idle(self.settings.stream_idle);
+            .with_accepted(settings.max_streams as usize, settings.max_streams_per_source as usize)
+            .with_idle(settings.stream_idle);
         let config = Config::default().with_limits(limits);
         match &self.tls {
             Some(tls) => config.with_server_tls(tls.clone()),
@@ -124,47 +156,13 @@ impl Start<'_> {
     }
 }
 
-/// A shard from its first socket to its last word.
-fn run(
-    mut app: ShardApp,
-    machine: Server,
-    config: Config,
-    epoch: Epoch,
-    sockets: &[(Transport, std::net::SocketAddr)],
-    mut orders: mpsc::UnboundedReceiver<Command>,
-    opened: &std::sync::mpsc::Sender<Result<(), String>>,
-) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let _ = opened.send(Err(format!("the async runtime does not start: {error}")));
-            return;
-        }
-    };
-    runtime.block_on(async {
-        let mut driver = Driver::with_config(config, Tokio, epoch, machine);
-        let outcome = sockets.iter().try_for_each(|(transport, at)| open(&mut driver, *transport, *at));
-        let failed = outcome.is_err();
-        let _ = opened.send(outcome);
-        if failed {
-            return;
-        }
-        loop {
-            tokio::select! {
-                biased;
-                order = orders.recv() => match order {
-                    Some(order) => order(&mut driver),
-                    None => return,
-                },
-                () = driver.run(&mut app) => break,
-            }
-        }
-        let _ = app.reports.send(Report::Ended(app.shard));
-    });
-    runtime.shutdown_timeout(Duration::ZERO);
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start").field("sockets", &self.sockets).finish_non_exhaustive()
+    }
 }
 
-fn open(driver: &mut ShardDriver, transport: Transport, at: std::net::SocketAddr) -> Result<(), String> {
+fn open(driver: &mut ShardDriver, transport: Transport, at: SocketAddr) -> Result<(), String> {
     let port = Port::Exact(at.port());
     let opened = match transport {
         Transport::Udp | Transport::Dtls => driver.bind_shared(at.ip(), port),

@@ -1,4 +1,4 @@
-//! What is known of the host: its addresses, and how many files it lets the program open.
+//! What is known of the host: its addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -21,19 +21,4 @@ fn outward(any: IpAddr, somewhere: SocketAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind((any, 0)).ok()?;
     socket.connect(somewhere).ok()?;
     Some(socket.local_addr().ok()?.ip())
-}
-
-/// Every relay is a socket, and systems begin with room for 1,024 files: takes as many as they allow, and says how many.
-#[cfg(unix)]
-pub(super) fn raise_file_limit() -> Option<u64> {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
-    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_err() {
-        return Some(soft);
-    }
-    Some(hard)
-}
-#[cfg(not(unix))]
-pub(super) fn raise_file_limit() -> Option<u64> {
-    None
 }

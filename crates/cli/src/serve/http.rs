@@ -61,7 +61,13 @@ async fn scrape(State(health): State<Arc<Health>>) -> Response {
         sockets: driver.stats(),
         streams: driver.streams() as u64,
     });
+    let posts = &health.fleet.posts;
     let whole = Whole {
+        handed_over: [
+            posts.iter().map(|post| post.sent()).sum(),
+            posts.iter().map(|post| post.dropped()).sum(),
+            posts.iter().map(|post| post.streams()).sum(),
+        ],
         draining: health.is_draining(),
         uptime_seconds: health.fleet.epoch.now().saturating_since(Instant::EPOCH).as_secs(),
         reloads: health.reloads.load(Ordering::Relaxed),

@@ -1,18 +1,25 @@
 //! The settings in the words of the machine.
 
 use ginnel::{
+    core::{Instant, Transport},
     stun::{
         self, DiscoverySupport,
         auth::{AuthConfig, NonceKey, User},
     },
-    turn::server::{Lifetimes, Limits, Listener, RelayAddress, Server, ServerConfig, Shard},
+    turn::{
+        rest::{RestSecret, RestSecrets},
+        server::{
+            Credentials, Lifetimes, Limits, Listener, RelayAddress, Server, ServerConfig, Shard,
+            policy::{BandwidthLimits, PeerFilter, PeerRange, QuotaLimits, Rate},
+        },
+    },
 };
 
 use super::{
-    config::{Settings, StaticUser},
-    sockets::Reserved,
+    config::{Settings, StaticUser, range::Range},
+    plan::Host,
+    sockets::Opened,
 };
-use ginnel::core::{Instant, Transport};
 
 /// What all shards share.
 #[derive(Clone, Debug)]
@@ -23,20 +30,22 @@ pub(super) struct Common {
     pub(super) listeners: Vec<Listener>,
     pub(super) relays: Vec<RelayAddress>,
     pub(super) discovery: DiscoverySupport,
+    /// Of this host: no peers, whatever port is meant, but for live relays.
+    pub(super) own: Vec<std::net::IpAddr>,
 }
 
 impl Common {
-    pub(super) fn new(reserved: &Reserved, shards: u8, nonce_key: NonceKey) -> Self {
+    pub(super) fn new(opened: &Opened, host: &Host, shards: u8, nonce_key: NonceKey) -> Self {
         let mut listeners: Vec<_> =
-            reserved.plan.listeners().map(|(transport, local)| Listener::new(transport, local)).collect();
-        listeners.extend(reserved.alternates.iter().map(|at| Listener::new(Transport::Udp, *at)));
+            opened.plan.listeners().map(|(transport, local)| Listener::new(transport, local)).collect();
+        listeners.extend(opened.alternates.iter().map(|at| Listener::new(Transport::Udp, *at)));
         let relay = |relay: &super::plan::Relay| {
             let plain = RelayAddress::new(relay.local);
             relay.external.map_or(plain, |external| plain.with_external(external))
         };
-        let relays = reserved.plan.relays.iter().map(relay).collect();
-        let discovery = reserved.discovery.map_or(DiscoverySupport::Off, DiscoverySupport::TwoAddresses);
-        Self { nonce_key, shards, listeners, relays, discovery }
+        let relays = opened.plan.relays.iter().map(relay).collect();
+        let discovery = opened.discovery.map_or(DiscoverySupport::Off, DiscoverySupport::TwoAddresses);
+        Self { nonce_key, shards, listeners, relays, discovery, own: host.addresses.clone() }
     }
 
     /// How the machine of a shard works under these settings.
@@ -45,20 +54,60 @@ impl Common {
         // The key is drawn at the start, and so is the time that it counts from.
         let auth = auth.with_nonce_key(self.nonce_key.clone(), std::time::Duration::ZERO);
         let lifetimes = Lifetimes::default();
-        let mut limits = Limits::default();
-        if let Some(max) = settings.max_allocations {
-            limits = limits.with_allocations(max as usize);
-        }
         let mut config = ServerConfig::new(auth)
+            .with_credentials(credentials(settings)?)
             .with_ports(settings.ports.clone())
+            .with_peers(self.peers(settings)?)
+            .with_quotas(quotas(settings))
+            .with_bandwidth(bandwidth(settings))
+            .with_mobility(settings.mobility)
+            .with_tcp_relays(settings.tcp_relay)
             .with_binding(stun::ServerConfig::default().with_rfc3489(true).with_discovery(self.discovery))
             .with_software(Some(concat!("Ginnel ", env!("CARGO_PKG_VERSION"))))
             .with_lifetimes(lifetimes.with(lifetimes.default, settings.max_lifetime))
-            .with_limits(limits)
+            .with_limits(Limits::default())
             .with_shard(Shard::new(shard, self.shards));
         config = self.listeners.iter().fold(config, |config, it| config.with_listener(*it));
         Ok(self.relays.iter().fold(config, |config, it| config.with_relay(*it)))
     }
+
+    fn peers(&self, settings: &Settings) -> Result<PeerFilter, String> {
+        let range = |range: &Range| {
+            PeerRange::new(range.first, range.last).map_err(|error| format!("{range}: {error}"))
+        };
+        let mut peers = self.own.iter().copied().fold(PeerFilter::default(), PeerFilter::with_own_address);
+        for allowed in &settings.allow {
+            peers = peers.with_allowed(range(allowed)?);
+        }
+        for denied in &settings.deny {
+            peers = peers.with_denied(range(denied)?);
+        }
+        Ok(peers)
+    }
+}
+
+/// Users are in memory in any case; those of secrets are computed.
+fn credentials(settings: &Settings) -> Result<Credentials, String> {
+    let secrets = settings.secrets.iter().map(|secret| RestSecret::new(secret.0.as_bytes()));
+    match settings.secrets.is_empty() {
+        true => Ok(Credentials::InMemory),
+        false => {
+            let secrets = RestSecrets::new(secrets).map_err(|error| error.to_string())?;
+            Ok(Credentials::Rest(secrets.with_separator(settings.separator)))
+        }
+    }
+}
+
+fn quotas(settings: &Settings) -> QuotaLimits {
+    let quotas = QuotaLimits::default();
+    let quotas = settings.max_allocations.map_or(quotas, |most| quotas.with_total(most));
+    settings.max_allocations_per_user.map_or(quotas, |most| quotas.with_per_user(most))
+}
+
+fn bandwidth(settings: &Settings) -> BandwidthLimits {
+    let limits = BandwidthLimits::default();
+    let limits = settings.bandwidth.map_or(limits, |rate| limits.with_per_allocation(Rate::new(rate)));
+    settings.bandwidth_per_user.map_or(limits, |rate| limits.with_per_user(Rate::new(rate)))
 }
 
 /// The keys of a user; that they can be made was seen when the settings were judged.

@@ -28,6 +28,8 @@ pub(super) struct Counted {
 pub(super) struct Whole {
     pub(super) draining: bool,
     pub(super) uptime_seconds: u64,
+    /// Messages from shard to shard; those of them that were lost; streams.
+    pub(super) handed_over: [u64; 3],
     pub(super) reloads: u64,
     pub(super) reloads_refused: u64,
 }
@@ -51,6 +53,18 @@ pub(super) fn text(shards: &[Counted], whole: Whole) -> Result<String, String> {
         "result",
         &[whole],
         &[("applied", |it| it.reloads), ("refused", |it| it.reloads_refused)],
+    );
+    counters(
+        &mut registry,
+        "handed_over",
+        "What one shard has handed over to another",
+        "what",
+        &[whole],
+        &[
+            ("messages", |it| it.handed_over[0]),
+            ("messages_lost", |it| it.handed_over[1]),
+            ("streams", |it| it.handed_over[2]),
+        ],
     );
     turn(&mut registry, &shards.iter().map(|it| it.turn).collect::<Vec<_>>());
     auth(&mut registry, &shards.iter().map(|it| it.auth).collect::<Vec<_>>());
@@ -130,6 +144,7 @@ fn turn(registry: &mut Registry, shards: &[Stats]) {
         &[
             ("allocate", |it| it.allocated),
             ("refresh", |it| it.refreshed),
+            ("move", |it| it.moved),
             ("create_permission", |it| it.permissions),
             ("channel_bind", |it| it.channels),
         ],
@@ -189,8 +204,30 @@ fn turn(registry: &mut Registry, shards: &[Stats]) {
             ("malformed", |it| it.discarded),
         ],
     );
+    counters(
+        registry,
+        "tcp_connections",
+        "Connections of TCP relays (RFC 6062)",
+        "result",
+        shards,
+        &[
+            ("connected", |it| it.tcp.connected),
+            ("failed", |it| it.tcp.failed),
+            ("attempted", |it| it.tcp.attempts),
+            ("refused", |it| it.tcp.refused),
+            ("bound", |it| it.tcp.bound),
+            ("expired", |it| it.tcp.expired),
+        ],
+    );
+    counters(
+        registry,
+        "tcp_relayed_bytes",
+        "Octets of such connections that have ended",
+        "direction",
+        shards,
+        &[("to_peers", |it| it.tcp.from_clients), ("to_clients", |it| it.tcp.from_peers)],
+    );
     counter(registry, "icmp_errors", "ICMP errors passed on to clients", shards, |it| it.icmp);
-    counter(registry, "handed_over", "Messages passed on to other shards", shards, |it| it.handed_over);
     counter(registry, "relay_refusals", "Relay ports that the system refused", shards, |it| {
         it.relay_refusals
     });

@@ -166,7 +166,8 @@ mod tests {
         let mut flags = Layer::default();
         let given = given.iter().chain(&[("user", "a:b"), ("cert", "c"), ("key", "k")]);
         for (name, values) in given {
-            let values = values.split(' ').map(|value| Given::new(value, Place::Nowhere)).collect();
+            let values =
+                values.split(' ').map(|value| Given::new(value, Place::Flag(name.to_string()))).collect();
             flags.set(Key::named(name).unwrap(), values);
         }
         Plan::new(&Sources { flags, ..Sources::default() }.resolve().unwrap(), host)

@@ -11,13 +11,19 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::plan::Plan;
 
-/// The plan with every port known, and what holds them.
-#[derive(Debug)]
-pub(super) struct Reserved {
+/// The plan with every port known.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
     pub(super) plan: Plan,
     pub(super) discovery: Option<DiscoveryAddresses>,
     /// The other ports of the addresses of `discovery`, over UDP.
     pub(super) alternates: Vec<SocketAddr>,
+}
+
+/// The ports of a plan, held against others.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    opened: Opened,
     /// Given back when dropped.
     held: Vec<Socket>,
 }
@@ -78,12 +84,17 @@ impl Reserved {
                 "the discovery of NAT behaviour needs it: give addresses of one family only once, or other ports, by --listen",
             )?;
         }
-        Ok(Self { plan: taken, discovery, alternates, held })
+        Ok(Self { opened: Opened { plan: taken, discovery, alternates }, held })
+    }
+
+    pub(super) const fn opened(&self) -> &Opened {
+        &self.opened
     }
 
     /// Gives the ports up: every shard has them.
-    pub(super) fn release(self) {
+    pub(super) fn release(self) -> Opened {
         drop(self.held);
+        self.opened
     }
 }
 
@@ -142,7 +153,7 @@ mod tests {
     #[test]
     fn any_port_is_one_that_is_free_over_both() {
         let reserved = Reserved::take(&plan(&["127.0.0.1:0", "127.0.0.1:0"], None)).unwrap();
-        let [one, other] = reserved.plan.plain[..] else { panic!("{reserved:?}") };
+        let [one, other] = reserved.opened.plan.plain[..] else { panic!("{reserved:?}") };
         assert!(one.port() != 0 && other.port() != 0 && one != other);
         assert!(UdpSocket::bind(one).is_err(), "it is held");
         assert!(Reserved::take(&plan(&[&one.to_string()], None)).is_err(), "against the like of it too");
@@ -154,10 +165,13 @@ mod tests {
     fn discovery_has_each_address_with_each_port() {
         let two = ["127.0.0.1:0", "127.0.0.2:0"];
         let reserved = Reserved::take(&plan(&two, Some((two[0], two[1])))).unwrap();
-        let all = reserved.discovery.unwrap().all();
-        assert_eq!(reserved.alternates.len(), 2, "{reserved:?}");
+        let all = reserved.opened.discovery.unwrap().all();
+        assert_eq!(reserved.opened.alternates.len(), 2, "{reserved:?}");
         for at in all {
-            assert!(reserved.plan.plain.contains(&at) || reserved.alternates.contains(&at), "{at}");
+            assert!(
+                reserved.opened.plan.plain.contains(&at) || reserved.opened.alternates.contains(&at),
+                "{at}"
+            );
             assert!(UdpSocket::bind(at).is_err(), "{at} is held");
         }
         let at = |text: &str| text.parse::<SocketAddr>().unwrap();

@@ -153,11 +153,7 @@ impl Authenticator {
         };
         match self.config.look_up {
             LookUp::InMemory => {
-                let user = match claim.who {
-                    Claimed::Username(name) => self.users.get(name),
-                    Claimed::UserHash(hash) => self.users.get_by_hash(hash),
-                };
-                let user = user.map(Arc::clone);
+                let user = self.in_memory(claim.who);
                 self.decide(now, path, message, &claim, user)
             }
             LookUp::ByEvent { .. } if !claim.fresh => self.refusal(now, path, message, RefusalKind::Stale),
@@ -170,8 +166,8 @@ impl Authenticator {
     }
     /// As [`check`](Self::check), where `find` says at once who that is: keys that are computed from the name (TURN REST), or
     /// a table that is shared. It is asked only about who names our realm and has a nonce that is valid, so that it does
-    /// not work for everybody who can name a source; whoever has a bad nonce is answered 438. Neither the users in memory
-    /// nor events are used.
+    /// not work for everybody who can name a source; whoever has a bad nonce is answered 438. Users in memory come first, so
+    /// that a few of them can stand beside those that are computed; events are not used.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -198,11 +194,19 @@ impl Authenticator {
             Err(kind) => self.refusal(now, path, message, kind),
             Ok(claim) if !claim.fresh => self.refusal(now, path, message, RefusalKind::Stale),
             Ok(claim) => {
-                let user = if claim.in_realm { find(claim.who) } else { None };
+                let found = |who| self.in_memory(who).or_else(|| find(who));
+                let user = if claim.in_realm { found(claim.who) } else { None };
                 let user = user.filter(|user| claim.who.is(user));
                 self.decide(now, path, message, &claim, user)
             }
         }
+    }
+    fn in_memory(&self, who: Claimed<'_>) -> Option<Arc<User>> {
+        let user = match who {
+            Claimed::Username(name) => self.users.get(name),
+            Claimed::UserHash(hash) => self.users.get_by_hash(hash),
+        };
+        user.map(Arc::clone)
     }
     /// RFC 8489 sections 9.1.3 and 9.2.4, up to where a user is needed.
     fn claim<'m>(&self, now: Instant, path: Path, message: &Message<'m>) -> Result<Claim<'m>, RefusalKind> {

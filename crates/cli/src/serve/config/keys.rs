@@ -119,6 +119,8 @@ pub(crate) const KEYS: &[Key] = &[
         "A user. On the command line every other user of the host can read the password: the environment and the file are better"),
     key(WHO, "secret", Secrets, "SECRET", Unset("none"), Live,
         "A secret that is shared with whoever gives out time-limited credentials (TURN REST). With several each is accepted, so that they can be rotated"),
+    key(WHO, "secret-separator", One, "CHAR", Is(":"), Live,
+        "What stands between the time and the user in the names that such credentials have"),
     key(WHO, "stun-only", Switch, "BOOL", Is("false"), Restart,
         "Run without users and secrets: STUN is answered, nobody can relay"),
 
@@ -145,7 +147,7 @@ pub(crate) const KEYS: &[Key] = &[
         "How long SIGTERM waits for allocations to end before it ends them. A second signal ends them at once"),
     key(OPERATION, "metrics", One, "ADDR", Unset("nowhere"), Restart,
         "Serve /metrics for Prometheus and /healthz here, over plain HTTP"),
-    key(OPERATION, "shards", One, "N", Unset("one"), Restart,
+    key(OPERATION, "shards", One, "N", Unset("one for each core"), Restart,
         "How many threads relay"),
     key(OPERATION, "log", One, "FILTER", Is("info"), Live,
         "What is logged: error, warn, info, debug or trace, also by part, such as info,ginnel_turn=debug"),

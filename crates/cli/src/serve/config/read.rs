@@ -21,9 +21,10 @@ pub(super) struct Placed<T> {
 }
 
 impl Reader<'_> {
-    /// What the highest layer that speaks of it says.
-    pub(super) fn given(&self, key: &Key) -> Option<&[Given]> {
-        given(self.layers, key)
+    /// Where the last of its values stands, good or bad.
+    pub(super) fn given_at(&self, name: &'static str) -> Place {
+        let given = given(self.layers, known(name)).unwrap_or_default();
+        given.last().map_or(Place::Nowhere, |given| given.place.clone())
     }
 
     /// A value that may be unset.

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use ginnel::stun::auth::{AuthConfig, User};
+use ginnel::{
+    stun::auth::{AuthConfig, User},
+    turn::rest::SECRETS_MAX,
+};
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
@@ -48,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) realm: String,
     pub(crate) users: Vec<StaticUser>,
     pub(crate) secrets: Vec<Secret>,
+    pub(crate) separator: char,
     pub(crate) stun_only: bool,
     pub(crate) max_allocations: Option<u32>,
     pub(crate) max_allocations_per_user: Option<u32>,
@@ -153,6 +157,7 @@ impl Settings {
             realm,
             users,
             secrets,
+            separator: reader.value("secret-separator", separator),
             stun_only,
             max_allocations: limit(reader, "max-allocations", value::limit),
             max_allocations_per_user: limit(reader, "max-allocations-per-user", value::limit),
@@ -198,6 +203,14 @@ fn secret(text: &str) -> Result<Secret, String> {
     match text.is_empty() {
         true => Err("the secret is empty: whoever knows that could relay".to_string()),
         false => Ok(Secret(Zeroizing::new(text.to_string()))),
+    }
+}
+
+fn separator(text: &str) -> Result<char, String> {
+    match *text.chars().collect::<Vec<_>>() {
+        // What is a digit would be read as part of the time.
+        [one] if !one.is_ascii_digit() => Ok(one),
+        _ => Err(format!("\"{text}\" separates nothing: write one character that is no digit, such as :")),
     }
 }
 
@@ -394,8 +407,13 @@ fn users(reader: &mut Reader<'_>, realm: &str) -> Vec<StaticUser> {
 fn judge_who(reader: &mut Reader<'_>, users: &[StaticUser], secrets: &[Secret], stun_only: bool) {
     let somebody = !users.is_empty() || !secrets.is_empty();
     // A user who was refused above is no reason to say that there is none.
-    let tried = ["user", "secret"].iter().filter_map(|name| super::keys::Key::named(name));
-    let tried = tried.into_iter().any(|key| reader.given(key).is_some_and(|given| !given.is_empty()));
+    let tried = ["user", "secret"].into_iter().any(|name| reader.given_at(name) != Place::Nowhere);
+    if secrets.len() > SECRETS_MAX {
+        let place = reader.given_at("secret");
+        let sentence =
+            format!("there may be {SECRETS_MAX} secrets: leave out those that nobody uses any more");
+        reader.mistake(&place, sentence);
+    }
     if stun_only && somebody {
         reader.mistake(
             &Place::Nowhere,

@@ -126,6 +126,7 @@ fn every_mistake_says_where_it_is_and_what_to_do() {
         ("max-lifetime = '1m'", "1:16", "at least 10m"),
         ("max-lifetime = 'soon'", "1:16", "30s, 10m, 2h or 1d"),
         ("max-allocations = 0", "1:19", "from 1"),
+        ("secret-separator = '::'", "1:20", "one character"),
         ("shards = 1000", "1:10", "more than 128"),
         ("log = 'info,a=b=c'", "1:7", "no filter"),
         ("log-format = 'xml'", "1:14", "neither text nor json"),
@@ -148,6 +149,11 @@ fn every_mistake_says_where_it_is_and_what_to_do() {
         ("alternate-server = ['192.0.2.1', '192.0.2.2']", "1:34", "one of each"),
         ("alternate-server = '0.0.0.0'", "1:20", "nobody can be sent"),
         ("stun-only = true", "", "leave out --user"),
+        (
+            "secret = ['1','2','3','4','5','6','7','8','9','10','11','12','13','14','15','16','17']",
+            "1:82",
+            "16 secrets",
+        ),
         ("realm = 'a'\nrealm = 'b'", "2:1", "no TOML"),
         ("realm = 'a", "1:", "no TOML"),
     ];
@@ -289,5 +295,30 @@ fn the_table_is_in_order() {
         };
         let flag: Vec<_> = flag.iter().map(String::as_str).collect();
         assert!(sources(&flag, &[], "").flags.get(key).is_some(), "{}", key.name);
+    }
+}
+
+/// The file that operators copy: with every line in force it is sound, and it leaves out no key.
+#[test]
+fn the_example_has_every_key_and_can_be_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ginnel.toml");
+    let example = std::fs::read_to_string(path).unwrap();
+    let is_key = |line: &str| {
+        line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+    };
+    let in_force: String = example
+        .lines()
+        .map(|line| if is_key(line) { &line[1..] } else { line })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let layers = sources(&[], &[], &in_force);
+    layers.resolve().unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let (layers, _) = layers.layers();
+    for key in KEYS {
+        let given = read::given(&layers, key).unwrap_or_else(|| panic!("the example lacks `{}`", key.name));
+        // Where the text says what holds by default, it is what does.
+        if let Absent::Is(default) = key.absent {
+            assert_eq!(*given[0].text, default, "{}", key.name);
+        }
     }
 }

@@ -484,6 +484,24 @@ fn who_is_asked_about_at_once_is_asked_about_only_with_a_nonce_that_is_valid_and
 }
 
 #[test]
+fn users_in_memory_come_before_those_who_are_computed() {
+    let mut auth = knowing_a_user(long_term());
+    let (nonce, key, computed) = (nonce(&mut auth, at(0)), sha256("user"), sha256("computed"));
+    let of_memory = modern(&nonce, &key);
+    let beside = Ask { username: Some("computed"), ..modern(&nonce, &computed) };
+    for (ask, is_asked) in [(of_memory, false), (beside, true)] {
+        let mut was_asked = false;
+        let octets = octets(ask);
+        let verdict = auth.check_by(at(0), path(), &Message::parse(&octets).unwrap(), |_| {
+            was_asked = true;
+            Some(alloc::sync::Arc::new(User::long_term("computed", REALM, PASSWORD).unwrap()))
+        });
+        assert!(matches!(verdict, Verdict::Authenticated(_)), "{verdict:?}");
+        assert_eq!(was_asked, is_asked);
+    }
+}
+
+#[test]
 fn a_user_who_could_never_be_authenticated_is_not_taken() {
     let mut long = unlimited(AuthConfig::long_term(REALM).unwrap());
     let of = |realm| User::long_term("user", realm, PASSWORD).unwrap();

@@ -1,0 +1,73 @@
+//! The certificate is replaced while calls go on.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+};
+
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+
+use crate::{
+    client::{binding, mapped},
+    program::{PATIENCE, Serve, Signal, file},
+};
+
+/// A certificate that signed itself, and its key, in PEM.
+fn identity() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["turn.test".to_string()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+/// A stream to whoever has this certificate.
+fn connect(at: SocketAddr, trusted: &str) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let connection = ClientConnection::new(Arc::new(config), "turn.test".try_into().unwrap()).unwrap();
+    let socket = TcpStream::connect(at)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = StreamOwned::new(connection, socket);
+    ask(&mut stream)?;
+    Ok(stream)
+}
+
+fn ask(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> std::io::Result<()> {
+    stream.write_all(&binding())?;
+    let mut answer = [0; 32];
+    stream.read_exact(&mut answer)?;
+    assert_eq!(mapped(&answer), stream.sock.local_addr()?);
+    Ok(())
+}
+
+#[test]
+fn a_new_certificate_drops_no_stream() {
+    let (old, new) = (identity(), identity());
+    let cert = file("replaced-cert.pem", &old.0);
+    let key = file("replaced-key.pem", &old.1);
+    let files = ["--cert", cert.to_str().unwrap(), "--key", key.to_str().unwrap()];
+    let mut serve = Serve::start(
+        &[&["--user", "a:b", "--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"], &files[..]].concat(),
+    );
+    let mut before = connect(serve.at("tls"), &old.0).unwrap();
+    assert!(connect(serve.at("tls"), &new.0).is_err(), "that is not its certificate yet");
+
+    // Half of a renewal is none.
+    file("replaced-cert.pem", &new.0);
+    serve.signal(Signal::SIGHUP);
+    serve.wait_for("reload refused");
+    ask(&mut before).unwrap();
+    connect(serve.at("tls"), &old.0).unwrap();
+
+    file("replaced-key.pem", &new.1);
+    serve.signal(Signal::SIGHUP);
+    serve.wait_for("reloaded");
+    ask(&mut before).unwrap();
+    connect(serve.at("tls"), &new.0).unwrap();
+    assert!(connect(serve.at("tls"), &old.0).is_err(), "the old one is not used any more");
+}

@@ -1,0 +1,110 @@
+//! Who may relay, and to whom.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ginnel::turn::rest::{RestSecret, UnixTime};
+
+use crate::{
+    client::Client,
+    program::{Serve, Signal, command, file},
+};
+
+/// A credential of a web service that has this secret, good for this long or past by this long.
+pub(crate) fn rest(secret: &str, seconds: i64) -> (String, String) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let credential =
+        RestSecret::new(secret).credential("alice", UnixTime(now.checked_add_signed(seconds).unwrap()));
+    (credential.username.clone(), credential.password.to_string())
+}
+
+#[test]
+fn every_secret_makes_credentials_beside_users() {
+    let args = ["--listen", "127.0.0.1:0", "--secret", "north", "--secret", "south", "--user", "bob:fixed"];
+    let serve = Serve::start(&args);
+    let allocate =
+        |(user, password): (String, String)| Client::new(serve.at("udp"), &user, &password).allocate();
+    for good in [rest("north", 60), rest("south", 60), ("bob".to_string(), "fixed".to_string())] {
+        assert_eq!(allocate(good.clone()).unwrap().error, None, "{}", good.0);
+    }
+    let mut other = rest("north", 60);
+    other.0.push('2');
+    for bad in [rest("west", 60), rest("north", -60), other, ("bob".to_string(), "wrong".to_string())] {
+        assert!(allocate(bad.clone()).is_err(), "{}", bad.0);
+    }
+}
+
+#[test]
+fn quotas_hold_over_all_shards() {
+    let args = ["--listen", "127.0.0.1:0", "--user", "a:b", "--user", "c:d", "--shards", "2"];
+    let serve =
+        Serve::start(&[&args[..], &["--max-allocations", "5", "--max-allocations-per-user", "3"]].concat());
+    let mut clients = Vec::new();
+    let mut outcomes = Vec::new();
+    for (user, password) in
+        [("a", "b"), ("a", "b"), ("a", "b"), ("a", "b"), ("c", "d"), ("c", "d"), ("c", "d")]
+    {
+        let mut client = Client::new(serve.at("udp"), user, password);
+        outcomes.push(client.allocate().unwrap().error);
+        clients.push(client);
+    }
+    assert_eq!(outcomes, [None, None, None, Some(486), None, None, Some(508)]);
+    assert_eq!(clients[0].refresh(0).unwrap().error, None);
+    assert_eq!(clients[6].allocate().unwrap().error, None, "what was given back is there again");
+}
+
+#[test]
+fn users_of_the_environment_are_in_no_list_of_processes() {
+    let mut command = command(&["--listen", "127.0.0.1:0", "--log", "trace"]);
+    command.env("GINNEL_USER", "alice:hunter2 bob:hunter3");
+    let mut serve = Serve::start_command(command);
+    assert_eq!(Client::new(serve.at("udp"), "bob", "hunter3").allocate().unwrap().error, None);
+    serve.signal(Signal::SIGTERM);
+    serve.wait_for("draining");
+    serve.signal(Signal::SIGTERM);
+    let (_, logged) = serve.end();
+    assert!(!logged.contains("hunter"), "{logged}");
+}
+
+#[test]
+fn a_server_for_stun_alone_relays_for_nobody() {
+    let serve = Serve::start(&["--listen", "127.0.0.1:0", "--stun-only"]);
+    assert!(Client::new(serve.at("udp"), "a", "b").allocate().is_err());
+    assert!(!serve.announced.iter().any(|line| line.starts_with("relaying")), "{serve:?}");
+}
+
+#[test]
+fn clients_are_told_the_external_address() {
+    let args = ["--listen", "127.0.0.1:0", "--user", "a:b", "--external-address", "203.0.113.7/127.0.0.1"];
+    let serve = Serve::start(&[&args[..], &["--ports", "40000-49151"]].concat());
+    let relayed = Client::new(serve.at("udp"), "a", "b").allocate().unwrap().relayed.unwrap();
+    assert_eq!(relayed.ip().to_string(), "203.0.113.7");
+    assert!((40_000..=49_151).contains(&relayed.port()), "{relayed}");
+    assert!(
+        serve.announced.contains(&"relaying 127.0.0.1 as 203.0.113.7 ports 40000-49151".to_string()),
+        "{serve:?}"
+    );
+}
+
+/// Allowed wins over what is denied by default, denied over what is allowed; and a reload changes both.
+#[test]
+fn peers_are_judged_by_what_the_operator_says() {
+    let path = file(
+        "peers.toml",
+        "allow-peer = ['10.0.0.0/8']\ndeny-peer = ['10.1.0.0/16', '192.0.2.1-192.0.2.9']\n",
+    );
+    let args = ["--listen", "127.0.0.1:0", "--user", "a:b", "--config", path.to_str().unwrap()];
+    let mut serve = Serve::start(&args);
+    let mut client = Client::new(serve.at("udp"), "a", "b");
+    client.allocate().unwrap();
+    let mut judge = |peer: &str| client.permit(peer.parse().unwrap()).unwrap().error;
+    for peer in ["10.0.0.1", "192.0.2.10", "198.51.100.1"] {
+        assert_eq!(judge(peer), None, "{peer}");
+    }
+    for peer in ["10.1.2.3", "192.0.2.1", "192.168.0.1", "169.254.169.254", "127.0.0.2", "172.16.0.1"] {
+        assert_eq!(judge(peer), Some(403), "{peer}");
+    }
+    file("peers.toml", "allow-peer = ['192.168.0.0/16']\n");
+    serve.signal(Signal::SIGHUP);
+    serve.wait_for("reloaded");
+    assert_eq!([judge("192.168.0.1"), judge("192.0.2.1"), judge("10.0.0.1")], [None, None, Some(403)]);
+}
