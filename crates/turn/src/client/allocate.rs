@@ -98,7 +98,7 @@ impl Client {
 
     pub(super) fn on_allocate_answer(&mut self, now: Instant, answer: &Answer<'_>) {
         self.on_redirected(answer.path.remote);
-        let Some(code) = answer.error else { return self.on_allocated(now, &answer.message) };
+        let Some(code) = answer.error else { return self.on_allocated(now, answer) };
         match code {
             405 if self.setup.mobility => {
                 self.setup.mobility = false;
@@ -138,8 +138,8 @@ impl Client {
     }
 
     /// RFC 8656 section 7.3.
-    fn on_allocated(&mut self, now: Instant, message: &Message<'_>) {
-        let Some(line) = self.line else { return };
+    fn on_allocated(&mut self, now: Instant, answer: &Answer<'_>) {
+        let (Some(line), message) = (self.line, &answer.message) else { return };
         let relayed = relayed_in(message);
         let wanted = self.setup.families(now, self.config.families);
         let refused = message.get::<AddressErrorCode<'_>>().ok().flatten();
@@ -179,7 +179,7 @@ impl Client {
         };
         self.state = State::Allocated(Box::new(Allocation {
             given,
-            expires: now + lifetime,
+            expires: answer.since + lifetime,
             dont_fragment: self.setup.dont_fragment,
             ticket,
             moving: None,
@@ -188,7 +188,7 @@ impl Client {
         }));
         (self.recovery, self.setup.mismatches) = (None, 0);
         self.stats.allocations += 1;
-        self.keep_until(now, lifetime);
+        self.keep_until(now, answer.since, lifetime);
         self.events.push_back(Event::Allocated(given));
         self.forget_unreachable();
     }

@@ -237,7 +237,13 @@ impl Client {
         }
     }
     /// A ChannelBind has ended (RFC 8656 section 12.3).
-    pub(super) fn on_channel(&mut self, now: Instant, request: RequestId, refused: Option<FailureReason>) {
+    pub(super) fn on_channel(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        refused: Option<FailureReason>,
+        once: bool,
+    ) {
         if refused == Some(FailureReason::AllocationMismatch) {
             return self.on_lost(now, FailureReason::AllocationMismatch);
         }
@@ -262,7 +268,8 @@ impl Client {
             // RFC 8656 section 12.3: what was bound is not bound any more, or otherwise.
             Some(FailureReason::BadRequest) if was_bound => self.delete(now, After::Again),
             Some(reason) => {
-                if matches!(reason, FailureReason::Transaction(_)) {
+                // An earlier sending may have bound it.
+                if !once {
                     it.expires = it.expires.max(Some(now + LIFETIME));
                 }
                 self.channel_failed(now, slot, reason);

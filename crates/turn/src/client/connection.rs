@@ -214,7 +214,11 @@ impl Client {
             (Err(refused), _) => {
                 return self.on_connect_failed(now, name, FailureReason::Socket(refused));
             }
-            (Ok(_), None) => return self.on_connect_failed(now, name, FailureReason::SocketLost),
+            (Ok(local), None) => {
+                let server = self.setup.server;
+                self.release(Line { path: Path::new(server.transport, local, server.address), own: true });
+                return self.on_connect_failed(now, name, FailureReason::SocketLost);
+            }
         };
         let path = Path { local, ..control };
         entry.step = Step::Binding { path };

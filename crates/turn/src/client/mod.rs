@@ -88,8 +88,8 @@ pub struct Client {
     lost_before: Option<(Instant, u32)>,
     /// The socket that was lent is gone, and only its owner can lend another.
     lent_is_lost: bool,
-    /// At most the transactions of the layer below.
-    on_their_way: Vec<(RequestId, Purpose)>,
+    /// What for, and since when. At most the transactions of the layer below.
+    on_their_way: Vec<(RequestId, Purpose, Instant)>,
     permissions: Permissions,
     channels: Channels,
     connections: Connections,

@@ -145,7 +145,8 @@ impl Client {
         address: SocketAddr,
         domain: Option<&str>,
     ) {
-        let for_allocate = self.on_their_way.contains(&(request, Purpose::Allocate));
+        let for_allocate =
+            self.on_their_way.iter().any(|(id, it, _)| (*id, *it) == (request, Purpose::Allocate));
         if !for_allocate {
             // The server will not serve this allocation any more.
             self.cancel_request(request);
@@ -169,7 +170,7 @@ impl Client {
     }
     fn cancel_request(&mut self, request: RequestId) {
         self.stun.cancel(request);
-        self.on_their_way.retain(|(other, _)| *other != request);
+        self.on_their_way.retain(|(other, ..)| *other != request);
     }
 
     fn on_socket_lost(&mut self, now: Instant, notice: Notice) {
@@ -183,8 +184,10 @@ impl Client {
                 && let MoveStep::Asking(line) = moving.step
                 && notice.ends(line.path)
             {
-                self.stun.handle_notice(now, notice);
-                return self.drain(now);
+                // What is lost is not given back.
+                allocation.moving = None;
+                self.cancel(|purpose| purpose == Purpose::Move);
+                return self.on_move_failed(now, FailureReason::SocketLost);
             }
         }
         let Some(line) = self.line.filter(|line| notice.ends(line.path)) else { return };

@@ -38,6 +38,10 @@ pub(super) struct Answer<'a> {
     pub(super) message: Message<'a>,
     /// Where it came from: after a redirection over UDP, not where the request went.
     pub(super) path: Path,
+    /// When its request was asked for: the server counts lifetimes from then at the earliest.
+    pub(super) since: Instant,
+    /// The request was sent once, so nothing but what the answer says has come of it.
+    pub(super) once: bool,
 }
 
 impl Client {
@@ -58,17 +62,17 @@ impl Client {
             request = request.with_credential(credential.clone());
         }
         let id = self.stun.request(now, path, request, build)?;
-        self.on_their_way.push((id, purpose));
+        self.on_their_way.push((id, purpose, now));
         Ok(id)
     }
     /// Whether such a request is on its way.
     pub(super) fn is_asking(&self, purpose: Purpose) -> bool {
-        self.on_their_way.iter().any(|(_, other)| *other == purpose)
+        self.on_their_way.iter().any(|(_, other, _)| *other == purpose)
     }
     /// Forgets requests.
     pub(super) fn cancel(&mut self, of: impl Fn(Purpose) -> bool) {
         let stun = &mut self.stun;
-        self.on_their_way.retain(|&(id, purpose)| {
+        self.on_their_way.retain(|&(id, purpose, _)| {
             let cancelled = of(purpose);
             if cancelled {
                 stun.cancel(id);
@@ -76,9 +80,10 @@ impl Client {
             !cancelled
         });
     }
-    fn purpose_of(&mut self, id: RequestId) -> Option<Purpose> {
-        let at = self.on_their_way.iter().position(|(other, _)| *other == id)?;
-        Some(self.on_their_way.swap_remove(at).1)
+    fn purpose_of(&mut self, id: RequestId) -> Option<(Purpose, Instant)> {
+        let at = self.on_their_way.iter().position(|(other, ..)| *other == id)?;
+        let (_, purpose, since) = self.on_their_way.swap_remove(at);
+        Some((purpose, since))
     }
 
     /// A response: the transaction layer pairs and checks it.
@@ -92,10 +97,11 @@ impl Client {
         // It may have ended other requests too; their ends are older.
         self.drain(now);
         if let Some(response) = response
-            && let Some(purpose) = self.purpose_of(response.request)
+            && let Some((purpose, since)) = self.purpose_of(response.request)
             && let Ok(message) = Message::parse(input.packet.bytes())
         {
-            let answer = Answer { error: response.error, message, path: input.path };
+            let once = response.rtt.is_some() || input.path.transport.is_stream();
+            let answer = Answer { error: response.error, message, path: input.path, since, once };
             self.on_answer(now, purpose, response.request, &answer);
         }
         self.pump(now);
@@ -110,14 +116,14 @@ impl Client {
             Purpose::Delete => self.on_deleted(now),
             Purpose::DeleteFamily(family) => self.on_family_deleted(family, refused),
             Purpose::Permissions => self.on_permissions(now, request, refused),
-            Purpose::Channel => self.on_channel(now, request, refused),
+            Purpose::Channel => self.on_channel(now, request, refused, answer.once),
             Purpose::Connect(connection) => self.on_connect_answer(now, connection, answer),
             Purpose::ConnectionBind(connection) => self.on_bound(now, connection, refused),
         }
     }
     /// A request has ended without an answer.
     fn on_unanswered(&mut self, now: Instant, request: RequestId, reason: stun::FailureReason) {
-        let Some(purpose) = self.purpose_of(request) else { return };
+        let Some((purpose, _)) = self.purpose_of(request) else { return };
         let reason = match reason {
             stun::FailureReason::SocketLost => FailureReason::SocketLost,
             other => FailureReason::Transaction(other),
@@ -129,7 +135,7 @@ impl Client {
             Purpose::Delete => self.on_deleted(now),
             Purpose::DeleteFamily(family) => self.on_family_deleted(family, Some(reason)),
             Purpose::Permissions => self.on_permissions(now, request, Some(reason)),
-            Purpose::Channel => self.on_channel(now, request, Some(reason)),
+            Purpose::Channel => self.on_channel(now, request, Some(reason), false),
             Purpose::Connect(connection) | Purpose::ConnectionBind(connection) => {
                 self.on_connect_failed(now, connection, reason);
             }

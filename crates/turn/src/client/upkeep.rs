@@ -46,11 +46,12 @@ impl Allocation {
 }
 
 impl Client {
-    /// The server keeps the allocation for so long from now.
-    pub(super) fn keep_until(&mut self, now: Instant, lifetime: Duration) {
+    /// The server keeps the allocation for so long, counted from when it was asked: it may have heard the first of several
+    /// sendings, and the answer may be late.
+    pub(super) fn keep_until(&mut self, now: Instant, since: Instant, lifetime: Duration) {
         let early = if lifetime > 2 * REFRESH_MARGIN { lifetime - REFRESH_MARGIN } else { lifetime / 2 };
-        self.timers.set(Timer::Refresh, Some(now + early.max(REFRESH_LEAST)));
-        self.timers.set(Timer::Expiry, Some(now + lifetime));
+        self.timers.set(Timer::Refresh, Some((since + early).max(now + REFRESH_LEAST)));
+        self.timers.set(Timer::Expiry, Some(since + lifetime));
         if self.is_datagram_line() {
             self.timers.set(Timer::Keepalive, self.config.keepalive.map(|period| now + period));
         }
@@ -83,7 +84,9 @@ impl Client {
             // A redirected Refresh says nothing of an allocation that the other server has not.
             _ if elsewhere => self.on_lost(now, FailureReason::Refused(300)),
             None => match answer.message.get::<Lifetime>().ok().flatten().map(Lifetime::duration) {
-                Some(lifetime) if !lifetime.is_zero() => self.on_refreshed(now, lifetime),
+                Some(lifetime) if !lifetime.is_zero() => {
+                    self.on_refreshed(now, answer.since, lifetime);
+                }
                 _ => self.on_lost(now, FailureReason::Expired),
             },
             // RFC 8656 section 8.3: it no longer exists. 441: it is somebody else's.
@@ -91,11 +94,11 @@ impl Client {
             Some(code) => self.on_refresh_failed(now, FailureReason::of_code(code)),
         }
     }
-    fn on_refreshed(&mut self, now: Instant, lifetime: Duration) {
+    fn on_refreshed(&mut self, now: Instant, since: Instant, lifetime: Duration) {
         let State::Allocated(allocation) = &mut self.state else { return };
-        (allocation.expires, allocation.given.lifetime, allocation.failed) = (now + lifetime, lifetime, 0);
+        (allocation.expires, allocation.given.lifetime, allocation.failed) = (since + lifetime, lifetime, 0);
         self.stats.refreshes += 1;
-        self.keep_until(now, lifetime);
+        self.keep_until(now, since, lifetime);
         self.events.push_back(Event::Refreshed { lifetime });
     }
     /// It is tried again as long as the allocation lives; but what the credentials have lost, no time brings back.
@@ -158,7 +161,7 @@ impl Client {
             return Err(PeerError::WrongFamily);
         }
         let purpose = Purpose::DeleteFamily(family);
-        if self.on_their_way.iter().any(|(_, other)| matches!(other, Purpose::DeleteFamily(_))) {
+        if self.on_their_way.iter().any(|(_, other, _)| matches!(other, Purpose::DeleteFamily(_))) {
             return Ok(());
         }
         self.ask(now, line.path, Method::REFRESH, purpose, move |open| {
@@ -245,7 +248,8 @@ impl Client {
         }
         let lifetime = answer.message.get::<Lifetime>().ok().flatten().map(Lifetime::duration);
         let lifetime = lifetime.filter(|it| !it.is_zero()).unwrap_or(allocation.given.lifetime);
-        (allocation.expires, allocation.given.lifetime, allocation.failed) = (now + lifetime, lifetime, 0);
+        (allocation.expires, allocation.given.lifetime, allocation.failed) =
+            (answer.since + lifetime, lifetime, 0);
         allocation.given.path = line.path;
         let older = core::mem::replace(&mut allocation.old, self.line.replace(line));
         (self.config.socket, self.lent_is_lost) = (socket, false);
@@ -257,7 +261,7 @@ impl Client {
         self.permissions.ask_again(now);
         self.channels.ask_again(now);
         self.stats.moves += 1;
-        self.keep_until(now, lifetime);
+        self.keep_until(now, answer.since, lifetime);
         self.timers.set(Timer::OldPath, Some(now + OLD_PATH));
         self.events.push_back(Event::Moved { path: line.path });
     }
