@@ -2,6 +2,8 @@
 //! allocations are measured on the same work.
 
 pub mod contest;
+#[cfg(target_os = "linux")]
+pub mod sockets;
 pub mod srtp;
 pub mod stun;
 pub mod turn;

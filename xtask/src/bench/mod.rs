@@ -42,7 +42,7 @@ pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
 }
 
 /// The benchmarks that criterion times.
-const TIMED: [&str; 6] = ["--bench", "stun", "--bench", "srtp", "--bench", "turn"];
+const TIMED: [&str; 8] = ["--bench", "stun", "--bench", "srtp", "--bench", "turn", "--bench", "sockets"];
 
 /// What cargo is told of the benchmarks of one kind.
 fn words<'a>(options: Options, benches: &[&'a str]) -> Vec<&'a str> {

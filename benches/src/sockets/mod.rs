@@ -1,0 +1,86 @@
+//! A relay over sockets: what one hop of a datagram costs its server in time of the processor, on loopback.
+//!
+//! Every contender is asked the same by the same load: datagrams of so many octets, of so many clients, in windows so small
+//! that nothing has to be lost. Time is that of the server's threads alone, as the kernel counts it (`schedstat`), divided
+//! by the hops that arrived. A hop is one datagram received and one sent: from a client to its peer, or back; the floor
+//! sends back what comes, in batches by `recvmmsg` and `sendmmsg`, and looks at nothing.
+
+mod coturn;
+mod floor;
+mod load;
+mod ours;
+
+use std::{cell::RefCell, fs, net::SocketAddr, rc::Rc};
+
+use crate::contest::Group;
+use load::{Load, Shape};
+
+/// What the load asks of: where it is, whose threads are counted, and how many hops one round trip takes there.
+pub(crate) trait Server {
+    fn at(&self) -> SocketAddr;
+    /// The folders below `/proc` of its threads.
+    fn threads(&self) -> Vec<String>;
+    /// Whether it relays to peers; else it sends back.
+    fn relays(&self) -> bool;
+}
+
+/// Nanoseconds that the threads of a server have had the processor.
+fn spent(server: &dyn Server) -> u64 {
+    let of = |folder: &String| {
+        let text = fs::read_to_string(format!("{folder}/schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    server.threads().iter().filter_map(of).sum()
+}
+
+type Start = fn() -> Option<Box<dyn Server>>;
+/// A server and its load, once it was started.
+type Running = Rc<RefCell<Option<(Box<dyn Server>, Load)>>>;
+
+/// Many flows at each number of clients, and runs to one destination, in two sizes.
+#[must_use]
+pub fn groups() -> Vec<Group> {
+    let contenders: [(&str, Start); 3] =
+        [("ginnel", ours::start), ("floor: batched echo", floor::start), ("coturn", coturn::start)];
+    let mut groups = Vec::new();
+    for size in [200, 1_200] {
+        let flows = [1, 10, 100, 1_000].map(|clients| Shape { clients, size, burst: 1 });
+        for shape in flows.into_iter().chain([Shape { clients: 1, size, burst: 32 }]) {
+            let mut group = Group::new(format!("sockets/{shape}"));
+            for (name, start) in contenders {
+                // What is not installed does not take part.
+                if name == "coturn" && !coturn::is_there() {
+                    continue;
+                }
+                let running = Running::default();
+                group = group.with_part(name, move |times, _| {
+                    let mut running = running.borrow_mut();
+                    let (server, load) = running.get_or_insert_with(|| {
+                        let server = start().expect("the server starts");
+                        let load = Load::new(&*server, shape);
+                        (server, load)
+                    });
+                    measure(&**server, load, times)
+                });
+            }
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+/// The time of so many hops.
+fn measure(server: &dyn Server, load: &mut Load, times: u64) -> u64 {
+    // At least so many: the clock of the kernel is not finer.
+    let wanted = times.max(2_000);
+    let before = (spent(server), load.arrived, load.lost);
+    while load.arrived - before.1 < wanted {
+        load.round();
+    }
+    let (hops, lost) = (load.arrived - before.1, load.lost - before.2);
+    assert!(lost * 20 <= hops, "{lost} datagrams lost of {}: nothing is measured so", hops + lost);
+    if lost > 0 {
+        eprintln!("{lost} datagrams lost of {}", hops + lost);
+    }
+    (spent(server) - before.0) * times / hops
+}
