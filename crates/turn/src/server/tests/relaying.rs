@@ -69,15 +69,15 @@ fn sec_30_permissions_are_of_an_address_and_end_after_five_minutes() {
     let from = |peer: &str| Path::udp(relayed, addr(peer));
     client.refresh(&mut rig, 3_600);
     assert_eq!(client.permit(&mut rig, PEER), 0);
-    rig.receive(from(PEER), b"in").sent();
-    rig.receive(from("203.0.113.9:1"), b"another port").sent();
+    let _ = rig.receive(from(PEER), b"in").sent();
+    let _ = rig.receive(from("203.0.113.9:1"), b"another port").sent();
     assert_eq!(rig.receive(from("203.0.113.10:7000"), b"another host"), Out::Nothing);
     // Data refreshes nothing; a request does.
     rig.pass(secs(299));
-    rig.receive(from(PEER), b"in").sent();
+    let _ = rig.receive(from(PEER), b"in").sent();
     assert_eq!(client.permit(&mut rig, "203.0.113.9:99"), 0);
     rig.pass(secs(299));
-    rig.receive(from(PEER), b"in").sent();
+    let _ = rig.receive(from(PEER), b"in").sent();
     rig.pass(secs(1));
     assert_eq!(rig.receive(from(PEER), b"late"), Out::Nothing);
     let send = client.send_indication(addr(PEER), b"late");
@@ -93,13 +93,13 @@ fn channels_outlive_their_permissions_and_end_after_ten_minutes() {
     assert_eq!(client.bind(&mut rig, 0x4000, PEER), 0);
     rig.pass(secs(300));
     // RFC 8656 section 12.6 has a server relay what comes on a channel; section 11.3 asks for a permission back.
-    rig.receive(client.path, &channel_data(0x4000, b"out")).sent();
+    let _ = rig.receive(client.path, &channel_data(0x4000, b"out")).sent();
     assert_eq!(rig.receive(Path::udp(relayed, addr(PEER)), b"in"), Out::Nothing);
     assert_eq!(client.permit(&mut rig, PEER), 0);
     let octets = rig.receive(Path::udp(relayed, addr(PEER)), b"in").sent().1;
     assert_eq!(octets, channel_data(0x4000, b"in"));
     rig.pass(secs(299));
-    rig.receive(client.path, &channel_data(0x4000, b"out")).sent();
+    let _ = rig.receive(client.path, &channel_data(0x4000, b"out")).sent();
     rig.pass(secs(1));
     assert_eq!(rig.receive(client.path, &channel_data(0x4000, b"late")), Out::Nothing);
     // The permission is there still, so that data comes in an indication.
@@ -294,7 +294,7 @@ fn sec_28_clients_of_one_server_reach_each_others_relays_and_nothing_else_of_it(
     let send = one.send_indication(ssh, b"hi");
     assert_eq!(rig.receive(one.path, &send), Out::Nothing);
     let send = one.send_indication(to, b"hi");
-    rig.receive(one.path, &send).sent();
+    let _ = rig.receive(one.path, &send).sent();
     // Nor is this one, once its allocation is gone.
     other.refresh(&mut rig, 0);
     assert_eq!(rig.receive(one.path, &send), Out::Nothing);
@@ -394,7 +394,7 @@ fn a_flood_is_cut_to_its_bandwidth_and_others_keep_theirs() {
     assert!((1_090..=1_110).contains(&flood), "{flood}");
     assert_eq!(calm, 500);
     // The other direction has a bucket of its own.
-    rig.receive(clients[0].path, &channel_data(0x4000, &[0; 1_000])).sent();
+    let _ = rig.receive(clients[0].path, &channel_data(0x4000, &[0; 1_000])).sent();
     assert_eq!(rig.stats().over_bandwidth, 10_000 - flood as u64);
 }
 
