@@ -1,0 +1,149 @@
+//! The first message of a client, looked at without keeping anything of it (RFC 6347 section 4.2.1).
+//!
+//! ```text
+//!    record:     type 22 | version | epoch 0 | sequence (6) | length
+//!    handshake:  type 1  | length (3) | message_seq | fragment_offset (3) | fragment_length (3)
+//!    body:       version | random (32) | session_id <0..32> | cookie <0..255> | ciphers, compressions, extensions
+//! ```
+//!
+//! Left out on purpose: a ClientHello in fragments. Nothing can be put together without keeping something, so it is dropped,
+//! as that section allows.
+
+/// Of a record, and of a handshake message in it.
+const RECORD: usize = 13;
+const HANDSHAKE: usize = 12;
+const CLIENT_HELLO: u8 = 1;
+const HELLO_VERIFY_REQUEST: u8 = 3;
+/// Where the body begins, and in it the random.
+const BODY: usize = RECORD + HANDSHAKE;
+const RANDOM: usize = BODY + 2;
+const SESSION_ID: usize = RANDOM + 32;
+
+/// A ClientHello in one piece.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hello<'d> {
+    /// The record that holds it.
+    record: &'d [u8],
+    pub(crate) random: [u8; 32],
+    /// Where the cookie is, without its length.
+    start: usize,
+    end: usize,
+}
+
+impl<'d> Hello<'d> {
+    /// `None` if the datagram does not begin with one, or only with a part of one.
+    pub(crate) fn parse(datagram: &'d [u8]) -> Option<Self> {
+        let (&[22, 254, _, 0, 0, ..], Some(length)) = (datagram, datagram.get(11..RECORD)) else { return None };
+        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+        let record = datagram.get(..RECORD + length)?;
+        let header = record.get(RECORD..BODY)?;
+        let whole = header[0] == CLIENT_HELLO
+            && header[1..4] == header[9..12]
+            && header[6..9] == [0; 3]
+            && number(&header[1..4]) + HANDSHAKE == length;
+        let random = record.get(RANDOM..SESSION_ID)?.try_into().ok().filter(|_| whole)?;
+        let start = SESSION_ID + 1 + usize::from(*record.get(SESSION_ID)?);
+        let cookie = usize::from(*record.get(start)?);
+        let (start, end) = (start + 1, start + 1 + cookie);
+        (end <= record.len()).then_some(Self { record, random, start, end })
+    }
+
+    pub(crate) fn cookie(&self) -> &'d [u8] {
+        &self.record[self.start..self.end]
+    }
+
+    /// The sequence number of its record.
+    pub(crate) fn sequence(&self) -> &'d [u8] {
+        &self.record[5..11]
+    }
+
+    /// The same as the first of its flight, before there was a cookie: what a server that keeps state has seen before it.
+    pub(crate) fn first(&self) -> Vec<u8> {
+        let mut first = [&self.record[..self.start - 1], &[0], &self.record[self.end..]].concat();
+        let body = first.len() - BODY;
+        let length = u32::try_from(body).unwrap_or(0).to_be_bytes();
+        first[5..11].fill(0);
+        first[11..RECORD].copy_from_slice(&u16::try_from(body + HANDSHAKE).unwrap_or(0).to_be_bytes());
+        first[RECORD + 1..RECORD + 4].copy_from_slice(&length[1..]);
+        // message_seq and fragment_offset.
+        first[RECORD + 4..RECORD + 9].fill(0);
+        first[RECORD + 9..BODY].copy_from_slice(&length[1..]);
+        first
+    }
+}
+
+fn number(octets: &[u8]) -> usize {
+    octets.iter().fold(0, |number, octet| number << 8 | usize::from(*octet))
+}
+
+/// The cookie of a HelloVerifyRequest: `version | cookie <0..255>`.
+pub(crate) fn cookie_of(datagram: &[u8]) -> Option<&[u8]> {
+    let length = usize::from(*datagram.get(BODY + 2)?);
+    let cookie = datagram.get(BODY + 3..BODY + 3 + length)?;
+    (datagram[0] == 22 && datagram[RECORD] == HELLO_VERIFY_REQUEST).then_some(cookie)
+}
+
+/// Gives a HelloVerifyRequest the sequence number of the ClientHello that it answers, so that a second one is no replay of
+/// the first (RFC 6347 section 4.2.1).
+pub(crate) fn renumber(request: &mut [u8], hello: &Hello<'_>) {
+    if let Some(sequence) = request.get_mut(5..11) {
+        sequence.copy_from_slice(hello.sequence());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ClientHello with this cookie.
+    fn hello(cookie: &[u8]) -> Vec<u8> {
+        let mut body = vec![254, 253];
+        body.extend([7; 32]);
+        body.push(0);
+        body.push(u8::try_from(cookie.len()).unwrap());
+        body.extend(cookie);
+        body.extend([0, 2, 0xc0, 0x2b, 1, 0]);
+        let length = u8::try_from(body.len()).unwrap();
+        let mut datagram = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 5, 0, length + 12];
+        datagram.extend([1, 0, 0, length, 0, 1, 0, 0, 0, 0, 0, length]);
+        datagram.extend(body);
+        datagram
+    }
+
+    #[test]
+    fn what_a_client_says_first_is_found_again_behind_its_cookie() {
+        let (with, without) = (hello(&[9; 20]), hello(&[]));
+        let parsed = Hello::parse(&with).unwrap();
+        assert_eq!((parsed.cookie(), parsed.random, parsed.sequence()), (&[9; 20][..], [7; 32], &[0, 0, 0, 0, 0, 5][..]));
+        let first = parsed.first();
+        let again = Hello::parse(&first).unwrap();
+        assert_eq!((again.cookie(), again.random, again.sequence()), (&[][..], [7; 32], &[0; 6][..]));
+        assert_eq!(first[17..19], [0, 0], "message_seq");
+        assert_eq!(first[25..], without[25..], "and all else is as it was");
+        assert_eq!(Hello::parse(&without).unwrap().first(), first);
+    }
+
+    #[test]
+    fn what_is_not_whole_is_none() {
+        let whole = hello(&[1, 2, 3]);
+        for cut in 0..whole.len() {
+            assert!(Hello::parse(&whole[..cut]).is_none(), "{cut}");
+        }
+        for (at, octet) in [(0, 23), (4, 1), (13, 2), (16, 200), (21, 1), (24, 3), (59, 33), (60, 200)] {
+            let mut other = whole.clone();
+            other[at] = octet;
+            assert!(Hello::parse(&other).is_none(), "octet {at}");
+        }
+    }
+
+    #[test]
+    fn a_request_bears_the_number_of_what_it_answers() {
+        let mut request = vec![22, 254, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17];
+        request.extend([3, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 5, 254, 255, 2, 0xaa, 0xbb]);
+        assert_eq!(cookie_of(&request), Some(&[0xaa, 0xbb][..]));
+        let hello = hello(&[]);
+        renumber(&mut request, &Hello::parse(&hello).unwrap());
+        assert_eq!(request[5..11], [0, 0, 0, 0, 0, 5]);
+        assert_eq!((cookie_of(&request[..29]), cookie_of(&[])), (None, None));
+    }
+}
