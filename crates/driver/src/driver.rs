@@ -20,6 +20,8 @@ use crate::{
     udp::{Arena, arrived_at},
     wire::{Look, Side, Wire},
 };
+#[cfg(feature = "dtls")]
+use crate::{udp::Message, wire::Use};
 
 /// After so many datagrams in one go, the task lets others run.
 const DATAGRAMS_PER_TURN: usize = 256;
@@ -60,7 +62,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
 
     /// The same, with limits of streams, or TLS.
     pub fn with_config(config: Config, runtime: R, epoch: Epoch, machine: M) -> Self {
-        let wire = Wire::new(runtime, config);
+        let wire = Wire::new(runtime, config, epoch);
         Self {
             timer: wire.timer(),
             machine,
@@ -382,6 +384,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
 
     fn receive_batch<A: App<M>>(&mut self, bound: SocketAddr, count: usize, app: &mut A, budget: &mut usize) {
         let now = self.epoch.now();
+        #[cfg(feature = "dtls")]
+        let shared = self.wire.dtls_use(bound);
         for slot in 0..count {
             let message = self.arena.message(slot);
             let Some(local) = arrived_at(bound, message.to) else {
@@ -390,6 +394,14 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 continue;
             };
             for number in 0..message.datagrams() {
+                #[cfg(feature = "dtls")]
+                if let Some(shared) = shared
+                    && self.receive_secure(&message, number, local, shared, app)
+                {
+                    *budget = budget.saturating_sub(1);
+                    self.wire.stats.received += 1;
+                    continue;
+                }
                 let (buf, range) = self.arena.datagram(&message, number);
                 let Some(packet) = Packet::received(buf, range) else { continue };
                 let mut input = Receive::new(Path::udp(local, message.remote), packet);
@@ -400,6 +412,40 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 deliver(machine, wire, events, now, &mut input, app);
                 self.settle(now);
             }
+        }
+    }
+
+    /// A datagram on a socket that carries DTLS: whether it was that, or nobody else's either.
+    #[cfg(feature = "dtls")]
+    fn receive_secure<A: App<M>>(
+        &mut self,
+        message: &Message,
+        number: usize,
+        local: SocketAddr,
+        shared: Use,
+        app: &mut A,
+    ) -> bool {
+        let now = self.epoch.now();
+        self.wire.turn(now);
+        let (buf, range) = self.arena.datagram(message, number);
+        let datagram = &buf[range];
+        // RFC 7983 section 7.
+        if !matches!(datagram.first(), Some(20..=63)) {
+            return !shared.plain;
+        }
+        let path = self.wire.secure_input(local, message.remote, datagram);
+        self.pass_on(now);
+        loop {
+            let (buf, range) = self.arena.datagram(message, number);
+            let Some(packet) = Packet::received(buf, range) else { return true };
+            let mut input = Receive::new(path, packet);
+            if !self.wire.take_secure(path, &mut input.packet) {
+                return true;
+            }
+            self.wire.stats.messages_received += 1;
+            let Self { machine, wire, events, .. } = self;
+            deliver(machine, wire, events, now, &mut input, app);
+            self.settle(now);
         }
     }
 

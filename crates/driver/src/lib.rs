@@ -5,6 +5,8 @@ mod app;
 mod bind;
 mod config;
 mod driver;
+#[cfg(feature = "dtls")]
+mod dtls;
 mod interfaces;
 mod outbox;
 mod platform;

@@ -47,6 +47,8 @@ pub struct Stats {
     pub streams_idle: u64,
     /// Streams that were closed because a message was not whole in time, or none came at all.
     pub streams_slow: u64,
+    /// Those who wanted to begin DTLS and were asked to prove first that they hear: nothing was kept of them.
+    pub dtls_challenged: u64,
     /// Pairs of streams that were joined.
     pub splices: u64,
     /// Octets that passed between joined streams.

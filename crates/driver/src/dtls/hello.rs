@@ -33,7 +33,9 @@ pub(crate) struct Hello<'d> {
 impl<'d> Hello<'d> {
     /// `None` if the datagram does not begin with one, or only with a part of one.
     pub(crate) fn parse(datagram: &'d [u8]) -> Option<Self> {
-        let (&[22, 254, _, 0, 0, ..], Some(length)) = (datagram, datagram.get(11..RECORD)) else { return None };
+        let (&[22, 254, _, 0, 0, ..], Some(length)) = (datagram, datagram.get(11..RECORD)) else {
+            return None;
+        };
         let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
         let record = datagram.get(..RECORD + length)?;
         let header = record.get(RECORD..BODY)?;
@@ -72,23 +74,27 @@ impl<'d> Hello<'d> {
     }
 }
 
+/// Octets of a cookie.
+pub(crate) const COOKIE: usize = 32;
+const REQUEST_BODY: usize = 3 + COOKIE;
+
+/// The answer to a ClientHello without a cookie: a HelloVerifyRequest, `version | cookie <0..255>`. It bears the sequence number
+/// of what it answers, so that a second one is no replay of the first, and the version of DTLS 1.0, as that section has it. It
+/// is shorter than any ClientHello, so it amplifies nothing.
+pub(crate) fn verify_request(hello: &Hello<'_>, cookie: &[u8; COOKIE]) -> [u8; BODY + REQUEST_BODY] {
+    const LENGTH: u8 = REQUEST_BODY as u8;
+    let mut request = [0; BODY + REQUEST_BODY];
+    request[..3].copy_from_slice(&[22, 254, 255]);
+    request[5..11].copy_from_slice(hello.sequence());
+    request[12] = HANDSHAKE as u8 + LENGTH;
+    (request[RECORD], request[RECORD + 3], request[BODY - 1]) = (HELLO_VERIFY_REQUEST, LENGTH, LENGTH);
+    request[BODY..BODY + 3].copy_from_slice(&[254, 255, COOKIE as u8]);
+    request[BODY + 3..].copy_from_slice(cookie);
+    request
+}
+
 fn number(octets: &[u8]) -> usize {
     octets.iter().fold(0, |number, octet| number << 8 | usize::from(*octet))
-}
-
-/// The cookie of a HelloVerifyRequest: `version | cookie <0..255>`.
-pub(crate) fn cookie_of(datagram: &[u8]) -> Option<&[u8]> {
-    let length = usize::from(*datagram.get(BODY + 2)?);
-    let cookie = datagram.get(BODY + 3..BODY + 3 + length)?;
-    (datagram[0] == 22 && datagram[RECORD] == HELLO_VERIFY_REQUEST).then_some(cookie)
-}
-
-/// Gives a HelloVerifyRequest the sequence number of the ClientHello that it answers, so that a second one is no replay of
-/// the first (RFC 6347 section 4.2.1).
-pub(crate) fn renumber(request: &mut [u8], hello: &Hello<'_>) {
-    if let Some(sequence) = request.get_mut(5..11) {
-        sequence.copy_from_slice(hello.sequence());
-    }
 }
 
 #[cfg(test)]
@@ -114,7 +120,10 @@ mod tests {
     fn what_a_client_says_first_is_found_again_behind_its_cookie() {
         let (with, without) = (hello(&[9; 20]), hello(&[]));
         let parsed = Hello::parse(&with).unwrap();
-        assert_eq!((parsed.cookie(), parsed.random, parsed.sequence()), (&[9; 20][..], [7; 32], &[0, 0, 0, 0, 0, 5][..]));
+        assert_eq!(
+            (parsed.cookie(), parsed.random, parsed.sequence()),
+            (&[9; 20][..], [7; 32], &[0, 0, 0, 0, 0, 5][..])
+        );
         let first = parsed.first();
         let again = Hello::parse(&first).unwrap();
         assert_eq!((again.cookie(), again.random, again.sequence()), (&[][..], [7; 32], &[0; 6][..]));
@@ -138,12 +147,12 @@ mod tests {
 
     #[test]
     fn a_request_bears_the_number_of_what_it_answers() {
-        let mut request = vec![22, 254, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17];
-        request.extend([3, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 5, 254, 255, 2, 0xaa, 0xbb]);
-        assert_eq!(cookie_of(&request), Some(&[0xaa, 0xbb][..]));
         let hello = hello(&[]);
-        renumber(&mut request, &Hello::parse(&hello).unwrap());
-        assert_eq!(request[5..11], [0, 0, 0, 0, 0, 5]);
-        assert_eq!((cookie_of(&request[..29]), cookie_of(&[])), (None, None));
+        let request = verify_request(&Hello::parse(&hello).unwrap(), &[0xaa; COOKIE]);
+        let mut expected = vec![22, 254, 255, 0, 0, 0, 0, 0, 0, 0, 5, 0, 47];
+        expected.extend([3, 0, 0, 35, 0, 0, 0, 0, 0, 0, 0, 35, 254, 255, 32]);
+        expected.extend([0xaa; COOKIE]);
+        assert_eq!(request[..], expected);
+        assert!(request.len() < hello.len());
     }
 }

@@ -39,7 +39,12 @@ const READS: usize = 8;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct ClientTls(Arc<ClientConfig>);
+pub struct ClientTls {
+    config: Arc<ClientConfig>,
+    /// The same judge by itself, for DTLS.
+    #[cfg(feature = "dtls")]
+    verifier: Option<Arc<rustls::client::WebPkiServerVerifier>>,
+}
 
 /// Why certificates or keys cannot be used.
 #[derive(Debug)]
@@ -109,15 +114,34 @@ impl ClientTls {
             roots.add(authority).map_err(TlsError::Unusable)?;
         }
         let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-        let config = builder.map_err(TlsError::Unusable)?.with_root_certificates(roots).with_no_client_auth();
-        Ok(Self::from_config(config))
+        let builder = builder.map_err(TlsError::Unusable)?;
+        #[cfg(feature = "dtls")]
+        let verifier = {
+            let roots = Arc::new(roots.clone());
+            rustls::client::WebPkiServerVerifier::builder_with_provider(roots, provider()).build().ok()
+        };
+        let config = builder.with_root_certificates(roots).with_no_client_auth();
+        Ok(Self {
+            config: Arc::new(config),
+            #[cfg(feature = "dtls")]
+            verifier,
+        })
     }
 
     /// A configuration of one's own, for example with a verifier that asks the operating system. What it says of ALPN is
-    /// replaced by what a request says.
+    /// replaced by what a request says. DTLS is refused with it, since its verifier cannot be had.
     #[must_use]
     pub fn from_config(config: ClientConfig) -> Self {
-        Self(Arc::new(config))
+        Self {
+            config: Arc::new(config),
+            #[cfg(feature = "dtls")]
+            verifier: None,
+        }
+    }
+
+    #[cfg(feature = "dtls")]
+    pub(crate) fn for_dtls(&self) -> Option<Arc<rustls::client::WebPkiServerVerifier>> {
+        self.verifier.clone()
     }
 }
 
@@ -144,6 +168,9 @@ pub struct ServerTls(Arc<RwLock<Identity>>);
 struct Identity {
     config: Arc<ServerConfig>,
     alpn: Arc<[Alpn]>,
+    /// The same for DTLS, if its key is one that is known there.
+    #[cfg(feature = "dtls")]
+    dtls: Option<dimpl::DtlsCertificate>,
 }
 
 impl ServerTls {
@@ -160,21 +187,38 @@ impl ServerTls {
         }
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let builder = builder.map_err(TlsError::Unusable)?.with_no_client_auth();
+        #[cfg(feature = "dtls")]
+        let dtls = crate::dtls::usable(chain[0].to_vec(), key.secret_der().to_vec());
         let config = builder.with_single_cert(chain, key).map_err(TlsError::Unusable)?;
-        Ok(Self::from_config(config, alpn))
+        let tls = Self::from_config(config, alpn);
+        #[cfg(feature = "dtls")]
+        {
+            tls.0.write().unwrap_or_else(PoisonError::into_inner).dtls = dtls;
+        }
+        Ok(tls)
     }
 
     /// A configuration of one's own. What it says of ALPN is replaced by `alpn`.
     #[must_use]
     pub fn from_config(mut config: ServerConfig, alpn: &[Alpn]) -> Self {
         config.alpn_protocols = alpn.iter().map(|alpn| alpn.as_str().into()).collect();
-        Self(Arc::new(RwLock::new(Identity { config: Arc::new(config), alpn: alpn.into() })))
+        Self(Arc::new(RwLock::new(Identity {
+            config: Arc::new(config),
+            alpn: alpn.into(),
+            #[cfg(feature = "dtls")]
+            dtls: None,
+        })))
     }
 
     /// Is `other` from now on: for streams whose handshake begins later. Those that are open stay.
     pub fn replace(&self, other: &Self) {
         let identity = other.identity();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = identity;
+    }
+
+    #[cfg(feature = "dtls")]
+    pub(crate) fn for_dtls(&self) -> Option<dimpl::DtlsCertificate> {
+        self.identity().dtls
     }
 
     fn identity(&self) -> Identity {
@@ -212,14 +256,14 @@ impl Session {
             None => ServerName::from(remote),
         };
         let protocols = alpn.iter().map(|alpn| alpn.as_str().into()).collect();
-        let connection = ClientConnection::new_with_alpn(Arc::clone(&tls.0), name, protocols);
+        let connection = ClientConnection::new_with_alpn(Arc::clone(&tls.config), name, protocols);
         let connection = connection.map_err(|_| Refused::Handshake)?.into();
         Ok(Self::new(connection, alpn.into_iter().collect()))
     }
 
     /// With whoever has opened the stream.
     pub(crate) fn accept(tls: &ServerTls) -> Option<Box<Self>> {
-        let Identity { config, alpn } = tls.identity();
+        let Identity { config, alpn, .. } = tls.identity();
         Some(Self::new(ServerConnection::new(config).ok()?.into(), alpn))
     }
 

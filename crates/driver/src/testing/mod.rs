@@ -3,6 +3,8 @@
 //! They use real sockets and real time, wait for things to happen and never for time to pass, and fail after
 //! [`PATIENCE`].
 
+#[cfg(feature = "dtls")]
+mod dtls;
 mod icmp;
 mod joined;
 mod node;
@@ -24,6 +26,8 @@ use std::{
 use ginnel_core::{Epoch, Instant, Machine, Path, Port, Receive, Refused, Transmit};
 use ginnel_netsim::toy::{Echo, Event, Ping};
 
+#[cfg(feature = "dtls")]
+pub use dtls::*;
 pub use icmp::*;
 pub use joined::*;
 #[cfg(feature = "relay")]

@@ -48,13 +48,13 @@ macro_rules! tls_tests {
 }
 
 /// An authority of its own, and what it has signed.
-struct Authority {
+pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
@@ -63,7 +63,7 @@ impl Authority {
     }
 
     /// A server of this name or address.
-    fn server(&self, name: &str, alpn: &[Alpn]) -> ServerTls {
+    pub(super) fn server(&self, name: &str, alpn: &[Alpn]) -> ServerTls {
         self.sign(CertificateParams::new([name.to_owned()]).expect("a name"), alpn)
     }
 
@@ -88,12 +88,12 @@ impl Authority {
     }
 
     /// Somebody who trusts this authority alone.
-    fn client(&self) -> Config {
+    pub(super) fn client(&self) -> Config {
         Config::default().with_client_tls(ClientTls::from_pem(self.pem.as_bytes()).expect("an authority"))
     }
 }
 
-fn host(name: &str) -> Option<HostName> {
+pub(super) fn host(name: &str) -> Option<HostName> {
     Some(name.parse().expect("a name"))
 }
 
@@ -104,7 +104,7 @@ async fn serving<R: Runtime + Clone>(runtime: &R, tls: ServerTls) -> (Driven<R>,
 }
 
 /// What comes of connecting.
-async fn outcome<R: Runtime + Clone>(
+pub(super) async fn outcome<R: Runtime + Clone>(
     runtime: &R,
     server: &mut Driven<R>,
     config: Config,

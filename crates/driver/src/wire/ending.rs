@@ -30,6 +30,10 @@ impl<R: Runtime> Wire<R> {
     }
 
     pub(super) fn close_stream(&mut self, path: Path) {
+        #[cfg(feature = "dtls")]
+        if path.transport == ginnel_core::Transport::Dtls {
+            return self.release_association(path);
+        }
         let Some(number) = self.by_path.remove(&path) else { return };
         let until = self.now + self.config.limits.linger;
         let Some(stream) = self.stream(number) else { return };
@@ -141,6 +145,8 @@ impl<R: Runtime> Wire<R> {
                 (listening.paused, listening.alarm) = (false, None);
                 self.ready.again(number);
             }
+            #[cfg(feature = "dtls")]
+            Some(Some(Slot::Association(_))) => self.association_due(number),
             Some(Some(Slot::Datagrams(open))) => {
                 open.alarm = None;
                 self.ready.again(number);

@@ -10,6 +10,8 @@ mod joining;
 mod locals;
 mod moving;
 mod opening;
+#[cfg(feature = "dtls")]
+mod secure;
 mod streams;
 
 use std::{
@@ -35,11 +37,17 @@ use crate::{
 use alarms::Alarms;
 use locals::Locals;
 use opening::Listening;
+#[cfg(feature = "dtls")]
+pub(crate) use secure::Use;
 
 #[derive(Debug)]
 pub(crate) struct Wire<R: Runtime> {
     runtime: R,
     config: Config,
+    #[cfg(feature = "dtls")]
+    epoch: ginnel_core::Epoch,
+    #[cfg(feature = "dtls")]
+    secure: secure::Secure,
     /// The time of the turn that goes on: what is told of time here needs no more exactness.
     now: Instant,
     /// By number.
@@ -99,6 +107,8 @@ enum Slot<R: Runtime> {
     Datagrams(Box<Open<R::Socket>>),
     Listener(Box<Listening<R::Listener>>),
     Stream(Box<Stream<R::Stream>>),
+    #[cfg(feature = "dtls")]
+    Association(Box<crate::dtls::Association>),
 }
 
 /// An open datagram socket.
@@ -146,10 +156,16 @@ pub(crate) enum Look {
 const FIRST_BATCH: usize = 2;
 
 impl<R: Runtime> Wire<R> {
-    pub(crate) fn new(runtime: R, config: Config) -> Self {
+    pub(crate) fn new(runtime: R, config: Config, epoch: ginnel_core::Epoch) -> Self {
+        #[cfg(not(feature = "dtls"))]
+        let _ = epoch;
         Self {
             runtime,
             config,
+            #[cfg(feature = "dtls")]
+            epoch,
+            #[cfg(feature = "dtls")]
+            secure: secure::Secure::default(),
             now: Instant::EPOCH,
             slots: Vec::new(),
             free: Vec::new(),
@@ -185,6 +201,14 @@ impl<R: Runtime> Wire<R> {
     // ---- sockets come and go
 
     pub(crate) fn bind(&mut self, ip: IpAddr, port: Port, sharing: Sharing) -> Result<SocketAddr, Refused> {
+        #[cfg(feature = "dtls")]
+        if let Some(shared) = self.share_with_dtls(ip, port) {
+            return shared;
+        }
+        self.bind_socket(ip, port, sharing)
+    }
+
+    fn bind_socket(&mut self, ip: IpAddr, port: Port, sharing: Sharing) -> Result<SocketAddr, Refused> {
         let bound = bind(ip, port, sharing)?;
         let local = bound.local;
         // Two sockets of one address exist for groups only; this driver has one for each.
@@ -250,6 +274,10 @@ impl<R: Runtime> Wire<R> {
 
     fn release(&mut self, transport: Transport, local: SocketAddr, remote: Option<SocketAddr>) {
         match (transport, remote) {
+            #[cfg(feature = "dtls")]
+            (Transport::Udp, None) if self.keep_for_dtls(local) => {}
+            #[cfg(feature = "dtls")]
+            (Transport::Dtls, remote) => self.release_dtls(local, remote),
             (Transport::Udp, None) => {
                 if let Some(number) = self.by_local.get(&local) {
                     // Last words: a goodbye that is gathered goes out while the socket is there.
@@ -261,7 +289,9 @@ impl<R: Runtime> Wire<R> {
                 self.release_stream(Path::new(transport, local, remote));
             }
             (Transport::Tcp | Transport::Tls, None) => self.stop_listening(transport, local),
-            (Transport::Udp, Some(_)) | (Transport::Dtls, _) => {}
+            #[cfg(not(feature = "dtls"))]
+            (Transport::Dtls, _) => {}
+            (Transport::Udp, Some(_)) => {}
         }
     }
 
@@ -272,9 +302,14 @@ impl<R: Runtime> Wire<R> {
         }
         if let Some(Some(Slot::Datagrams(open))) = self.slots.get_mut(number) {
             self.alarms.clear(number, &mut open.alarm);
-            self.by_local.remove(&open.local);
+            let local = open.local;
+            self.by_local.remove(&local);
             self.slots[number] = None;
             self.free.push(number);
+            #[cfg(feature = "dtls")]
+            self.lose_dtls(local);
+            #[cfg(not(feature = "dtls"))]
+            let _ = local;
         }
     }
 
@@ -290,6 +325,8 @@ impl<R: Runtime> Wire<R> {
             Some(Some(Slot::Datagrams(_))) => self.look_at_datagrams(number, arena),
             Some(Some(Slot::Listener(_))) => self.accept(number),
             Some(Some(Slot::Stream(_))) => self.look_at_stream(number),
+            #[cfg(feature = "dtls")]
+            Some(Some(Slot::Association(_))) => Look::Nothing,
             Some(None) | None => Look::Gone,
         }
     }
@@ -298,6 +335,9 @@ impl<R: Runtime> Wire<R> {
         match transmit.path.transport {
             Transport::Udp => self.send_datagram(transmit, packet),
             Transport::Tcp | Transport::Tls => self.send_message(transmit.path, packet),
+            #[cfg(feature = "dtls")]
+            Transport::Dtls => self.send_secure(transmit, packet),
+            #[cfg(not(feature = "dtls"))]
             Transport::Dtls => self.stats.not_open += 1,
         }
     }

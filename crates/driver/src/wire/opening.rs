@@ -44,6 +44,10 @@ impl<R: Runtime> Wire<R> {
         let Request::Connect { ticket, transport, local, remote, framing, .. } = request else {
             return Ok(());
         };
+        #[cfg(feature = "dtls")]
+        if transport == Transport::Dtls {
+            return self.connect_dtls(request);
+        }
         if transport != Transport::Tcp && !(transport == Transport::Tls && self.can_connect_tls()) {
             return Err(Refused::Unsupported);
         }
@@ -135,6 +139,10 @@ impl<R: Runtime> Wire<R> {
         framing: Framing,
         sharing: Sharing,
     ) -> Result<SocketAddr, Refused> {
+        #[cfg(feature = "dtls")]
+        if transport == Transport::Dtls {
+            return self.listen_dtls(ip, port, sharing);
+        }
         if transport != Transport::Tcp && !(transport == Transport::Tls && self.can_accept_tls()) {
             return Err(Refused::Unsupported);
         }

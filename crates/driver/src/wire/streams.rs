@@ -329,6 +329,8 @@ impl<R: Runtime> Wire<R> {
                 _ => true,
             },
             Slot::Datagrams(_) | Slot::Listener(_) => true,
+            #[cfg(feature = "dtls")]
+            Slot::Association(_) => true,
         })
     }
 }
