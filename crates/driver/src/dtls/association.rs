@@ -150,21 +150,22 @@ impl Association {
         loop {
             match self.library.poll_output(&mut self.scratch) {
                 Output::Packet(record) => send(record),
-                Output::PeerCert(certificate) => {
-                    // Judged before anything that follows from it leaves.
-                    if self.verify.as_ref().is_some_and(|verify| !verify.trusts(certificate)) {
-                        return Step::Untrusted;
-                    }
+                // Judged before anything that follows from it leaves.
+                Output::PeerCert(certificate)
+                    if self.verify.as_ref().is_some_and(|verify| !verify.trusts(certificate)) =>
+                {
+                    return Step::Untrusted;
                 }
                 Output::Connected => step = Step::Connected,
-                Output::ApplicationData(data) => {
-                    if self.inbox.len() < MAX_INBOX && (self.state == State::Open || step == Step::Connected)
-                    {
-                        let mut kept = self.spare.pop().unwrap_or_default();
-                        kept.clear();
-                        kept.extend_from_slice(data);
-                        self.inbox.push_back(kept);
-                    }
+                // What a peer says that is not known yet, and what is one too many, is dropped.
+                Output::ApplicationData(data)
+                    if self.inbox.len() < MAX_INBOX
+                        && (self.state == State::Open || step == Step::Connected) =>
+                {
+                    let mut kept = self.spare.pop().unwrap_or_default();
+                    kept.clear();
+                    kept.extend_from_slice(data);
+                    self.inbox.push_back(kept);
                 }
                 Output::CloseNotify => step = Step::Ended,
                 Output::Timeout(at) => {
