@@ -72,6 +72,29 @@ use crate::ChannelNumber;
 ///
 /// After each command and each tell, drain transmits, then requests, then events, then ask for the wake-up:
 /// [`ginnel_core::settle`] does it in this order, and [`ginnel_core`] says why. It asks for its allocation by itself.
+///
+/// ```
+/// use ginnel_core::{Buffer, Instant, Io, Packet, settle};
+/// use ginnel_turn::client::{Client, Event};
+///
+/// /// Greets whoever the client is permitted to send to: what an application does with its events.
+/// fn greet(client: &mut Client, now: Instant, io: &mut impl Io<Event>, news: &Event) {
+///     let mut buffer: Buffer = [0; 2048];
+///     match news {
+///         Event::Allocated(given) => println!("peers reach us at {}", given.relayed),
+///         Event::ChannelBound { peer, .. } => {
+///             let mut packet = Packet::empty(&mut buffer);
+///             if packet.write(b"hello").is_ok() && let Ok(transmit) = client.send(now, *peer, &mut packet) {
+///                 io.send(transmit, &mut packet); // wrapped in place
+///             }
+///         }
+///         Event::Failed { reason } => println!("no relay: {reason}"),
+///         _ => {}
+///     }
+///     let wake = settle(client, now, &mut buffer, io); // after every command and every tell
+///     # let _ = wake;
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Client {
     config: ClientConfig,
