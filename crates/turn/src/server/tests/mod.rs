@@ -4,6 +4,9 @@ mod allocating;
 mod mobility;
 mod relaying;
 mod rig;
+mod security;
+#[cfg(feature = "std")]
+mod shards;
 mod tcp;
 #[cfg(feature = "std")]
 mod tokens;
