@@ -35,6 +35,8 @@ mod data;
 mod ending;
 mod event;
 mod few;
+#[doc(hidden)]
+pub mod fuzz;
 mod handover;
 mod hash;
 mod mobility;
