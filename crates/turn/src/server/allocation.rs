@@ -41,6 +41,9 @@ pub(super) struct Allocation {
     pub(super) made: Made,
 }
 
+/// `PERFORMANCE.md`: at most 2 KB for an allocation, its share of the tables and its user included.
+const _: () = assert!(size_of::<Option<Allocation>>() <= 1024);
+
 /// A socket that peers reach the client by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Relay {

@@ -7,8 +7,8 @@ use core::{
 };
 
 use ginnel_core::{
-    HEADROOM, Handled, Instant, Io, Machine as _, Notice, Packet, Path, Port, Receive, Refused, Request, Seed, Transmit,
-    Transport, check::Checked, settle,
+    HEADROOM, Handled, Instant, Io, Machine as _, Notice, Packet, Path, Port, Receive, Refused, Request,
+    Seed, Transmit, Transport, check::Checked, settle,
 };
 use ginnel_stun::{
     Class, IntegrityKey, Message, MessageWriter, Method, TransactionId,
@@ -204,9 +204,11 @@ impl World {
         id[..8].copy_from_slice(&self.next.to_be_bytes());
         let mut buffer = [0; 2048];
         let mut packet = Packet::empty(&mut buffer);
-        let open = MessageWriter::new(&mut packet, Class::Request, method, TransactionId::new(id)).expect("room");
+        let open =
+            MessageWriter::new(&mut packet, Class::Request, method, TransactionId::new(id)).expect("room");
         let open = fill(open);
-        let (name, realm) = (Username::new(NAMES[user]).expect("a name"), Realm::new(REALM).expect("a realm"));
+        let (name, realm) =
+            (Username::new(NAMES[user]).expect("a name"), Realm::new(REALM).expect("a realm"));
         let nonce = Nonce::new(&self.nonces[client]).expect("a nonce");
         put(put(put(open, &name), &realm), &nonce).integrity(&self.keys[user]).expect("room").finish();
         packet.bytes().to_vec()
@@ -251,7 +253,13 @@ impl World {
         // At most two are refused, so that there is always another port.
         self.driver.refuse = refused.min(2);
         let (code, octets) = self.ask(client, user, Method::ALLOCATE, fill);
-        let expected = if is_taken { 437 } else if is_full { 508 } else { 0 };
+        let expected = if is_taken {
+            437
+        } else if is_full {
+            508
+        } else {
+            0
+        };
         assert_eq!(code, expected, "Allocate");
         self.driver.refuse = 0;
         if code != 0 {
@@ -263,7 +271,9 @@ impl World {
         let relayed: Vec<_> =
             relayed.map(|it| XorRelayedAddress::parse(it.value, id).expect("an address").0).collect();
         assert_eq!(relayed.len(), expected_families);
-        assert!(relayed[0].is_ipv6() == (kind == 3) && (!matches!(kind, 1 | 2) || relayed[0].port() % 2 == 0));
+        assert!(
+            relayed[0].is_ipv6() == (kind == 3) && (!matches!(kind, 1 | 2) || relayed[0].port() % 2 == 0)
+        );
         if message.has(AttributeType::RESERVATION_TOKEN) {
             assert_eq!(kind, 2);
             let above = SocketAddr::new(relayed[0].ip(), relayed[0].port() + 1);
@@ -318,8 +328,7 @@ impl World {
     fn permit(&mut self, script: &mut Script<'_>, client: usize) {
         let (user, count) = (script.below(2), script.below(4));
         let peers: Vec<_> = (0..count).map(|_| PEERS[script.below(PEERS.len() as u8)]).collect();
-        let fill: Fill<'_> =
-            &|open| peers.iter().fold(open, |open, peer| put(open, &XorPeerAddress(*peer)));
+        let fill: Fill<'_> = &|open| peers.iter().fold(open, |open, peer| put(open, &XorPeerAddress(*peer)));
         let (code, _) = self.ask(client, user, Method::CREATE_PERMISSION, fill);
         let now = self.now;
         let expected = self.objection(client, user).unwrap_or_else(|| {
@@ -344,7 +353,8 @@ impl World {
         let data = script.octets(len);
         let mut buffer = [0; 2048];
         let mut packet = Packet::empty(&mut buffer);
-        let open = MessageWriter::new(&mut packet, Class::Indication, Method::SEND, TransactionId::new([1; 12]));
+        let open =
+            MessageWriter::new(&mut packet, Class::Indication, Method::SEND, TransactionId::new([1; 12]));
         put(put(open.expect("room"), &XorPeerAddress(peer)), &Data(data)).finish();
         let out = self.receive(path(client), packet.bytes());
         let allocation = self.model[client].as_ref().filter(|it| it.permits(self.now, peer.ip()));
@@ -422,7 +432,8 @@ impl World {
             _ => {
                 let Path { transport, local, remote } = path(client);
                 if transport == Transport::Tcp {
-                    self.server.handle_notice(self.now, Notice::Lost { transport, local, remote: Some(remote) });
+                    self.server
+                        .handle_notice(self.now, Notice::Lost { transport, local, remote: Some(remote) });
                     self.settle();
                     self.model[client] = None;
                 }
