@@ -226,7 +226,7 @@ fn a_back_end_that_never_answers_harms_nobody_who_is_known() {
     // Whoever has an allocation is not asked for again.
     assert_eq!(client.refresh(&mut rig, 600).code, 0);
     assert_eq!(client.bind(&mut rig, 0x4000, "203.0.113.9:7"), 0);
-    rig.receive(client.path, &channel_data(0x4000, b"data")).sent();
+    rig.receive(client.path, &channel_data(0x4000, b"data")).passes();
     assert!(rig.events().is_empty());
     // A user who is not there; and an answer that comes too late.
     let mut stranger = Client::new(501);
@@ -315,7 +315,7 @@ fn another_configuration_is_obeyed_while_allocations_live() {
     // What is denied now is cut off; what is not lives on, on the address that is gone for others.
     assert_eq!(rig.receive(client.path, &channel_data(0x4000, b"data")), Out::Nothing);
     assert_eq!(rig.receive(Path::udp(relayed, addr("203.0.113.9:7")), b"data"), Out::Nothing);
-    rig.receive(Path::udp(relayed, addr("203.0.114.9:7")), b"data").sent();
+    rig.receive(Path::udp(relayed, addr("203.0.114.9:7")), b"data").passes();
     assert_eq!(client.refresh(&mut rig, 600).lifetime(), 60);
     let other = Client::new(1).allocated(&mut rig);
     assert_eq!((other.ip(), (60_000..=60_100).contains(&other.port())), (addr("198.51.100.7:0").ip(), true));
