@@ -8,7 +8,7 @@ use std::{
 };
 
 use ginnel::{
-    core::{Epoch, Framing, Port, Transport},
+    core::{Epoch, Framing, Port, Refused, Transport},
     driver::{self, Config, Driver, ServerTls},
     tokio::{
         Tokio,
@@ -165,8 +165,15 @@ impl fmt::Debug for Start {
 fn open(driver: &mut ShardDriver, transport: Transport, at: SocketAddr) -> Result<(), String> {
     let port = Port::Exact(at.port());
     let opened = match transport {
-        Transport::Udp | Transport::Dtls => driver.bind_shared(at.ip(), port),
+        Transport::Udp => driver.bind_shared(at.ip(), port),
+        // DTLS comes in datagrams, which have no framing.
         _ => driver.listen_shared(transport, at.ip(), port, Framing::Stun),
     };
-    opened.map(drop).map_err(|refused| format!("cannot listen on {at} over {transport}: {refused}"))
+    let hint = match (transport, opened) {
+        (Transport::Dtls, Err(Refused::Unsupported)) => {
+            "; DTLS takes certificates with ECDSA keys alone (P-256, P-384)"
+        }
+        _ => "",
+    };
+    opened.map(drop).map_err(|refused| format!("cannot listen on {at} over {transport}: {refused}{hint}"))
 }

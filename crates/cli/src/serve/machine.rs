@@ -53,7 +53,10 @@ impl Common {
         let auth = AuthConfig::long_term(&settings.realm).map_err(|error| format!("realm: {error}"))?;
         // The key is drawn at the start, and so is the time that it counts from.
         let auth = auth.with_nonce_key(self.nonce_key.clone(), std::time::Duration::ZERO);
-        let lifetimes = Lifetimes::default();
+        let (lifetimes, limits) = (Lifetimes::default(), Limits::default());
+        // All of them may come to one shard: the quota is what bounds them.
+        let most =
+            settings.max_allocations.map_or(limits.allocations, |most| limits.allocations.max(most as usize));
         let mut config = ServerConfig::new(auth)
             .with_credentials(credentials(settings)?)
             .with_ports(settings.ports.clone())
@@ -65,7 +68,7 @@ impl Common {
             .with_binding(stun::ServerConfig::default().with_rfc3489(true).with_discovery(self.discovery))
             .with_software(Some(concat!("Ginnel ", env!("CARGO_PKG_VERSION"))))
             .with_lifetimes(lifetimes.with(lifetimes.default, settings.max_lifetime))
-            .with_limits(Limits::default())
+            .with_limits(limits.with_allocations(most))
             .with_shard(Shard::new(shard, self.shards));
         config = self.listeners.iter().fold(config, |config, it| config.with_listener(*it));
         Ok(self.relays.iter().fold(config, |config, it| config.with_relay(*it)))

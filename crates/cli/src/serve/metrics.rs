@@ -149,6 +149,11 @@ fn turn(registry: &mut Registry, shards: &[Stats]) {
             ("channel_bind", |it| it.channels),
         ],
     );
+    relayed(registry, shards);
+}
+
+/// What went through, and what did not.
+fn relayed(registry: &mut Registry, shards: &[Stats]) {
     counters(
         registry,
         "errors",

@@ -98,7 +98,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(LISTENING, "key", One, "FILE", Unset("none"), Live,
         "The private key of the certificate, in PEM"),
 
-    key(RELAYING, "relay-address", Many, "IP", Unset("the first listening address of each family"), Restart,
+    key(RELAYING, "relay-address", Many, "IP", Unset("of each family the listening address that packets to the Internet leave from, or the first"), Restart,
         "Relay from this address of this host. At most one of each family"),
     key(RELAYING, "external-address", Many, "PUBLIC[/PRIVATE]", Unset("none"), Restart,
         "The public address that stands for a relay address of this host, which is behind a one-to-one NAT. With a slash behind it: for which"),
@@ -124,7 +124,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(WHO, "stun-only", Switch, "BOOL", Is("false"), Restart,
         "Run without users and secrets: STUN is answered, nobody can relay"),
 
-    key(LIMITS, "max-allocations", One, "N", Unset("as many as there are ports"), Live,
+    key(LIMITS, "max-allocations", One, "N", Unset("100000 in each shard, or as many as there are ports"), Live,
         "How many allocations there are at most; who comes later is sent away with 508"),
     key(LIMITS, "max-allocations-per-user", One, "N", Unset("no limit of its own"), Live,
         "How many of them one user has at most; one more is refused with 486"),
@@ -150,7 +150,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(OPERATION, "shards", One, "N", Unset("one for each core"), Restart,
         "How many threads relay"),
     key(OPERATION, "log", One, "FILTER", Is("info"), Live,
-        "What is logged: error, warn, info, debug or trace, also by part, such as info,ginnel_turn=debug"),
+        "What is logged: error, warn, info, debug or trace, also by part, such as info,ginnel::serve=debug"),
     key(OPERATION, "log-format", One, "text|json", Is("text"), Restart,
         "How it is logged, on standard error"),
     key(OPERATION, "log-personal", Switch, "BOOL", Is("false"), Restart,

@@ -259,7 +259,9 @@ fn shards(text: &str) -> Result<u32, String> {
 fn filter(text: &str) -> Result<String, String> {
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_string()),
-        Err(error) => Err(format!("\"{text}\" is no filter: {error}; write info, or info,ginnel_turn=debug")),
+        Err(error) => {
+            Err(format!("\"{text}\" is no filter: {error}; write info, or info,ginnel::serve=debug"))
+        }
     }
 }
 
