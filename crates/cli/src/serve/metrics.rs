@@ -209,6 +209,16 @@ fn relayed(registry: &mut Registry, shards: &[Stats]) {
             ("malformed", |it| it.discarded),
         ],
     );
+    connections(registry, shards);
+    counter(registry, "icmp_errors", "ICMP errors passed on to clients", shards, |it| it.icmp);
+    counter(registry, "relay_refusals", "Relay ports that the system refused", shards, |it| {
+        it.relay_refusals
+    });
+    counter(registry, "events_dropped", "Events that were lost", shards, |it| it.events_dropped);
+}
+
+/// What RFC 6062 adds.
+fn connections(registry: &mut Registry, shards: &[Stats]) {
     counters(
         registry,
         "tcp_connections",
@@ -232,11 +242,6 @@ fn relayed(registry: &mut Registry, shards: &[Stats]) {
         shards,
         &[("to_peers", |it| it.tcp.from_clients), ("to_clients", |it| it.tcp.from_peers)],
     );
-    counter(registry, "icmp_errors", "ICMP errors passed on to clients", shards, |it| it.icmp);
-    counter(registry, "relay_refusals", "Relay ports that the system refused", shards, |it| {
-        it.relay_refusals
-    });
-    counter(registry, "events_dropped", "Events that were lost", shards, |it| it.events_dropped);
 }
 
 fn auth(registry: &mut Registry, shards: &[AuthStats]) {
