@@ -12,6 +12,7 @@ const NEEDS: &[(&str, &str)] = &[
     ("nft", "nftables"),
     ("kill", "procps"),
     ("curl", "curl"),
+    ("openssl", "openssl"),
     ("python3", "python3"),
     ("turnserver", "coturn"),
     ("/usr/bin/chromium", "chromium"),

@@ -1,6 +1,6 @@
 //! A machine over the real sockets of a namespace, under the tokio driver.
 
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
 use ginnel_core::{Epoch, Instant, Machine, Receive, Transmit};
 use ginnel_tokio::{App, Config, driver_with};
@@ -25,7 +25,7 @@ pub struct Heard<M: Machine> {
 pub fn drive<M>(namespace: &Namespace, limit: Duration, config: Config, machine: M) -> Heard<M>
 where
     M: Machine + Send,
-    M::Event: Send,
+    M::Event: Send + Debug,
     M::Data: Send,
 {
     namespace.enter(|| {
@@ -34,7 +34,7 @@ where
             let mut driver = driver_with(config, Epoch::start(), machine);
             let mut ears = Ears { events: Vec::new(), data: Vec::new() };
             let ended = tokio::time::timeout(limit, driver.run(&mut ears)).await.is_ok();
-            assert!(ended, "the machine is not closed after {limit:?}");
+            assert!(ended, "the machine is not closed after {limit:?}; it said {:#?}", ears.events);
             let Ears { events, data } = ears;
             Heard { machine: driver.into_machine(), events, data }
         })

@@ -18,7 +18,18 @@ pub struct Errand {
     tasks: VecDeque<Task>,
     doing: Option<Doing>,
     done: usize,
+    returned: usize,
+    arrived: Arrived,
     events: VecDeque<Event>,
+}
+
+/// What has come from peers unasked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrived {
+    /// Datagrams.
+    pub datagrams: usize,
+    /// Octets of them.
+    pub octets: usize,
 }
 
 /// Something to do through the relay.
@@ -26,6 +37,13 @@ pub struct Errand {
 pub enum Task {
     /// Sends datagrams of several lengths to a peer who sends them back, each until it is back.
     Exchange(By, SocketAddr),
+    /// Sends so many datagrams to a peer who sends them back, one at a time, and none again: how many come back is
+    /// [`Errand::returned`].
+    Pace(SocketAddr, usize),
+    /// Tells the relayed address, and counts what comes from there until this holds: [`Errand::arrived`].
+    Listen(IpAddr, Sender<SocketAddr>, Until),
+    /// Sends the server something that no client of ours would.
+    Slip(Vec<u8>),
     /// Sends a datagram to a peer, until ICMP says that it does not arrive.
     Lose(SocketAddr),
     /// Connects to a peer over TCP, who sends back what it gets (RFC 6062).
@@ -38,9 +56,9 @@ pub enum Task {
     Refresh,
     /// Refreshes it, ten times a second, until this holds.
     RefreshUntil(Until),
-    /// Waits until the allocation was lost and there is another, in which the same is permitted again; who is told ends
-    /// the first.
-    Survive(Sender<SocketAddr>),
+    /// Goes on sending to a peer until the allocation was lost and there is another, in which the same is permitted again;
+    /// who is told ends the first.
+    Survive(SocketAddr, Sender<SocketAddr>),
 }
 
 /// Something that holds sooner or later.
@@ -79,6 +97,12 @@ enum Doing {
     Asked(Task),
     /// The message with this number is on its way there and back.
     Exchanging { by: By, peer: SocketAddr, number: usize, again: Instant },
+    /// So many datagrams were sent, the next at this time.
+    Pacing { peer: SocketAddr, count: usize, sent: usize, next: Instant },
+    /// Something comes, or not; this is looked at next at this time.
+    Listening { until: Until, again: Instant },
+    /// Something is to be sent.
+    Slipping(Vec<u8>),
     /// A datagram is on its way to nobody.
     Losing { peer: SocketAddr, again: Instant },
     /// So many octets were sent and have come back on a connection.
@@ -88,14 +112,17 @@ enum Doing {
     /// Refreshed now and then, next at this time.
     Refreshing { until: Until, again: Instant },
     /// The allocation was there, or is not there.
-    Surviving { lost: bool },
+    Surviving { peer: SocketAddr, lost: bool, again: Instant },
 }
 
 /// Lengths of datagrams: none, around the padding of ChannelData and attributes, and nearly as large as an MTU lets pass.
 const LENGTHS: [usize; 8] = [0, 1, 2, 3, 4, 5, 160, 1200];
 /// After how long a datagram is sent again: it may be lost on a busy machine.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How often the allocation is refreshed.
+/// Between two datagrams that are not waited for; and how long the last may take.
+const PACE: Duration = Duration::from_millis(5);
+const LAST: Duration = Duration::from_secs(2);
+/// How often the allocation is refreshed, and a condition looked at.
 const TENTH: Duration = Duration::from_millis(100);
 /// What is streamed over TCP: pieces of this length, so many octets.
 const PIECE: usize = 1000;
@@ -106,7 +133,15 @@ impl Errand {
     #[must_use]
     pub fn new(config: ClientConfig, seed: Seed, tasks: impl Into<VecDeque<Task>>) -> Self {
         let client = Client::new(Instant::EPOCH, config, seed);
-        Self { client, tasks: tasks.into(), doing: None, done: 0, events: VecDeque::new() }
+        Self {
+            client,
+            tasks: tasks.into(),
+            doing: None,
+            done: 0,
+            returned: 0,
+            arrived: Arrived::default(),
+            events: VecDeque::new(),
+        }
     }
 
     /// The client, to look at.
@@ -121,6 +156,18 @@ impl Errand {
         self.done
     }
 
+    /// How many datagrams came back of those that were paced.
+    #[must_use]
+    pub fn returned(&self) -> usize {
+        self.returned
+    }
+
+    /// What came while it was listened for.
+    #[must_use]
+    pub fn arrived(&self) -> Arrived {
+        self.arrived
+    }
+
     /// Begins the next task, or ends.
     fn go_on(&mut self, now: Instant) {
         let Some(task) = self.tasks.pop_front() else {
@@ -128,23 +175,26 @@ impl Errand {
             return self.client.close(now);
         };
         match &task {
-            Task::Exchange(By::Channel, peer) => self.client.bind_channel(now, *peer),
+            Task::Exchange(By::Channel, peer) | Task::Pace(peer, _) => self.client.bind_channel(now, *peer),
             Task::Exchange(_, peer) | Task::Lose(peer) => self.client.permit(now, peer.ip()),
             Task::Connect(peer) => self.client.connect(now, *peer).map(drop),
-            Task::Accept(ip, _) => self.client.permit(now, *ip),
+            Task::Accept(ip, _) | Task::Listen(ip, ..) => self.client.permit(now, *ip),
             Task::Migrate(socket) => self.client.migrate(now, *socket),
             Task::Refresh => {
                 self.client.refresh(now);
                 Ok(())
             }
-            Task::RefreshUntil(_) | Task::Survive(_) => Ok(()),
+            Task::RefreshUntil(_) | Task::Survive(..) | Task::Slip(_) => Ok(()),
         }
         .unwrap_or_else(|e| panic!("{task:?}: {e} of {:?}", self.client.allocated()));
         // What is there already is not told again.
         let ready = match &task {
-            Task::Exchange(By::Channel, peer) => self.client.channel(now, *peer).is_some(),
+            Task::Exchange(By::Channel, peer) | Task::Pace(peer, _) => {
+                self.client.channel(now, *peer).is_some()
+            }
+            Task::Listen(ip, ..) => self.client.is_permitted(now, *ip),
             Task::Exchange(_, peer) | Task::Lose(peer) => self.client.is_permitted(now, peer.ip()),
-            Task::RefreshUntil(_) | Task::Survive(_) => true,
+            Task::RefreshUntil(_) | Task::Survive(..) | Task::Slip(_) => true,
             _ => false,
         };
         if ready { self.begin(now, task) } else { self.doing = Some(Doing::Asked(task)) }
@@ -155,10 +205,16 @@ impl Errand {
         self.doing = Some(match task {
             Task::Exchange(by, peer) => Doing::Exchanging { by, peer, number: 0, again: now },
             Task::Lose(peer) => Doing::Losing { peer, again: now },
-            Task::RefreshUntil(until) => Doing::Refreshing { until, again: now },
-            Task::Survive(tell) => {
+            Task::Pace(peer, count) => Doing::Pacing { peer, count, sent: 0, next: now },
+            Task::Listen(_, tell, until) => {
                 self.tell(&tell);
-                Doing::Surviving { lost: false }
+                Doing::Listening { until, again: now + TENTH }
+            }
+            Task::Slip(octets) => Doing::Slipping(octets),
+            Task::RefreshUntil(until) => Doing::Refreshing { until, again: now },
+            Task::Survive(peer, tell) => {
+                self.tell(&tell);
+                Doing::Surviving { peer, lost: false, again: now }
             }
             other => Doing::Asked(other),
         });
@@ -185,10 +241,10 @@ impl Errand {
     fn heed(&mut self, now: Instant, event: &Event) {
         match (event, self.doing.take()) {
             (Event::Allocated(_), None) => self.go_on(now),
-            (Event::Lost { .. }, Some(Doing::Surviving { .. })) => {
-                self.doing = Some(Doing::Surviving { lost: true });
+            (Event::Lost { .. }, Some(Doing::Surviving { peer, again, .. })) => {
+                self.doing = Some(Doing::Surviving { peer, lost: true, again });
             }
-            (Event::Allocated(_), Some(Doing::Surviving { lost: true }))
+            (Event::Allocated(_), Some(Doing::Surviving { lost: true, .. }))
             | (Event::Moved { .. }, Some(Doing::Asked(Task::Migrate(_))))
             | (Event::Refreshed { .. }, Some(Doing::Asked(Task::Refresh)))
             | (Event::IcmpError { .. }, Some(Doing::Losing { .. }))
@@ -197,12 +253,17 @@ impl Errand {
                 self.tell(&tell);
                 self.doing = Some(Doing::Asked(Task::Accept(peer, tell)));
             }
-            (Event::PermissionReady { .. }, Some(Doing::Asked(task @ Task::Exchange(By::Channel, _)))) => {
+            (
+                Event::PermissionReady { .. },
+                Some(Doing::Asked(task @ (Task::Exchange(By::Channel, _) | Task::Pace(..)))),
+            ) => {
                 self.doing = Some(Doing::Asked(task));
             }
             (
                 Event::PermissionReady { .. } | Event::ChannelBound { .. },
-                Some(Doing::Asked(task @ (Task::Exchange(..) | Task::Lose(_)))),
+                Some(Doing::Asked(
+                    task @ (Task::Exchange(..) | Task::Lose(_) | Task::Pace(..) | Task::Listen(..)),
+                )),
             ) => self.begin(now, task),
             (Event::ConnectionAttempt { connection, .. }, Some(doing)) => {
                 self.client.accept(now, *connection).expect("a connection that was offered");
@@ -225,7 +286,7 @@ impl Errand {
         }
     }
 
-    fn handle_input(&mut self, now: Instant, input: &mut Receive<'_>) -> Handled {
+    pub(crate) fn handle_input(&mut self, now: Instant, input: &mut Receive<'_>) -> Handled {
         let handled = match self.client.handle_input(now, input) {
             Handled::Consumed => Handled::Consumed,
             Handled::Send(transmit) => Handled::Send(transmit),
@@ -249,6 +310,18 @@ impl Errand {
                 if *number == LENGTHS.len() {
                     self.finish(now);
                 }
+            }
+            (Relayed::Datagram { .. }, Some(Doing::Pacing { peer, count, .. }))
+                if input.path.remote == *peer =>
+            {
+                self.returned += 1;
+                if self.returned == *count {
+                    self.finish(now);
+                }
+            }
+            (Relayed::Datagram { .. }, Some(Doing::Listening { .. })) => {
+                self.arrived.datagrams += 1;
+                self.arrived.octets += octets.len();
             }
             (Relayed::Octets { connection: from }, Some(Doing::Streaming { connection, back, .. }))
                 if from == *connection =>
@@ -274,7 +347,7 @@ impl Errand {
         Handled::Consumed
     }
 
-    fn handle_timeout(&mut self, now: Instant) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.client.handle_timeout(now);
         if let Some(Doing::Refreshing { until, again }) = &mut self.doing
             && *again <= now
@@ -282,14 +355,26 @@ impl Errand {
             *again = now + TENTH;
             if until.0() { self.finish(now) } else { self.client.refresh(now) }
         }
+        match &mut self.doing {
+            Some(Doing::Listening { until, again }) if *again <= now => {
+                *again = now + TENTH;
+                if until.0() {
+                    self.finish(now);
+                }
+            }
+            Some(Doing::Pacing { count, sent, next, .. }) if sent == count && *next <= now => {
+                self.finish(now)
+            }
+            _ => {}
+        }
         self.listen(now);
     }
-    fn handle_notice(&mut self, now: Instant, notice: Notice) {
+    pub(crate) fn handle_notice(&mut self, now: Instant, notice: Notice) {
         self.client.handle_notice(now, notice);
         self.listen(now);
     }
 
-    fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+    pub(crate) fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
         let transmit = self.client.poll_transmit(now, packet);
         self.listen(now);
         if transmit.is_some() {
@@ -304,6 +389,24 @@ impl Errand {
                     By::Unfragmented => self.client.send_unfragmented(now, *peer, packet),
                     By::Channel | By::Send => self.client.send(now, *peer, packet),
                 }
+            }
+            Some(Doing::Pacing { peer, count, sent, next }) if *sent < *count && *next <= now => {
+                *sent += 1;
+                *next = now + if *sent == *count { LAST } else { PACE };
+                packet.write(&payload(LENGTHS.len() - 2)).expect("room for a datagram");
+                self.client.send(now, *peer, packet)
+            }
+            Some(Doing::Surviving { peer, lost: false, again }) if *again <= now => {
+                *again = now + AGAIN;
+                packet.write(&payload(1)).expect("room for a datagram");
+                // Between two allocations there is none to send through.
+                return self.client.send(now, *peer, packet).ok();
+            }
+            Some(Doing::Slipping(octets)) => {
+                packet.write(octets).expect("room for a message");
+                let path = self.client.allocated().expect("there is an allocation").path;
+                self.finish(now);
+                return Some(Transmit::to(path));
             }
             Some(Doing::Losing { peer, again }) if *again <= now => {
                 *again = now + AGAIN;
@@ -321,28 +424,31 @@ impl Errand {
         Some(sent.unwrap_or_else(|e| panic!("{:?}: {e}", self.doing)))
     }
 
-    fn poll_request(&mut self) -> Option<Request> {
+    pub(crate) fn poll_request(&mut self) -> Option<Request> {
         self.client.poll_request()
     }
-    fn poll_event(&mut self) -> Option<Event> {
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
-    fn poll_timeout(&self) -> Option<Wake> {
+    pub(crate) fn poll_timeout(&self) -> Option<Wake> {
         let again = match &self.doing {
             Some(
                 Doing::Exchanging { again, .. }
                 | Doing::Losing { again, .. }
+                | Doing::Listening { again, .. }
+                | Doing::Pacing { next: again, .. }
+                | Doing::Surviving { lost: false, again, .. }
                 | Doing::Refreshing { again, .. },
             ) => Some(Wake::new(*again, "errand: again")),
             _ => None,
         };
         Wake::soonest([self.client.poll_timeout(), again])
     }
-    fn close(&mut self, now: Instant) {
+    pub(crate) fn close(&mut self, now: Instant) {
         self.client.close(now);
         self.listen(now);
     }
-    fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed() && self.events.is_empty()
     }
 }

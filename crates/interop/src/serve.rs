@@ -38,6 +38,12 @@ impl Serve {
         Self { daemon, _scratch: scratch }
     }
 
+    /// What it has printed so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.daemon.said()
+    }
+
     /// Its process.
     #[must_use]
     pub fn id(&self) -> u32 {

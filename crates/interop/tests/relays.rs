@@ -1,9 +1,9 @@
-//! The real browsers through TURN: everything takes a relay, over UDP, TCP and TLS to the server; `ginnel demo` is the far
-//! end.
+//! The real browsers through `ginnel serve`: everything takes a relay, over UDP, TCP and TLS to the server; `ginnel demo` is
+//! the far end.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ginnel_interop::{Browser, Coturn, Demo, Identity, Namespace, Scenario, Scratch, say, skip};
+use ginnel_interop::{Browser, Demo, Identity, Namespace, Scenario, Scratch, Serve, say, skip};
 
 /// The one address of the machine on which all is.
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1));
@@ -35,10 +35,12 @@ fn stage(browser: Browser) -> Option<Namespace> {
 /// Data of every kind, audio and video there and back, over each transport to the server.
 fn relayed(browser: Browser) {
     let Some(namespace) = stage(browser) else { return };
-    let user = ["--lt-cred-mech", "--user", "user:pass", "--realm", "ginnel.test"];
-    let server = Coturn::start(&namespace, &[HOST], &user);
+    let identity = Identity::new(&[HOST]);
+    // The far end is on the machine itself.
+    let options = ["--user", "user:pass", "--allow-peer", &HOST.to_string()];
+    let _server = Serve::start(&namespace, &[HOST], &identity, &options);
     let scratch = Scratch::new();
-    let authority = scratch.write("authority.pem", &server.identity().authority);
+    let authority = scratch.write("authority.pem", &identity.authority);
     let demo = Demo::start(&namespace, &[]);
     for (uri, protocol) in uris(browser) {
         let scenario = Scenario::contract().with_media().through(&uri, "user", "pass", &authority);

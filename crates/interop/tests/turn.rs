@@ -11,7 +11,7 @@ use std::{
 };
 
 use ginnel_core::{Seed, Transport};
-use ginnel_interop::{By, Coturn, Errand, Heard, Identity, Namespace, Peer, Task, Until, drive, skip};
+use ginnel_interop::{By, Coturn, Errand, Heard, Identity, Namespace, Peer, Serve, Task, Until, drive, skip};
 use ginnel_stun::{LongTermCredential, client as stun};
 use ginnel_tokio::{ClientTls, Config};
 use ginnel_turn::{
@@ -36,27 +36,52 @@ struct Stage {
     identity: Identity,
     peer: Peer,
     peer_v6: Peer,
-    server: Arc<Coturn>,
+    server: Arc<Server>,
+}
+
+/// Who relays.
+enum Server {
+    Coturn(Coturn),
+    Ours(Serve),
 }
 
 /// coturn, unless this machine cannot have it.
 fn coturn(options: &[&str]) -> Option<Stage> {
     let namespace = match Coturn::missing() {
         Some(why) => Err(why),
-        None => Namespace::new().map_err(|why| format!("no network namespace can be made: {why}")),
+        None => machine(),
     };
     let namespace = namespace.inspect_err(|why| skip(why)).ok()?;
-    namespace.ip(&format!("address add {SECOND}/24 dev lan0")).expect("one more address");
     let server =
         Coturn::start(&namespace, &[HOST, HOST_V6], &[&["--realm", "ginnel.test"], options].concat());
-    let (peer, peer_v6) = (Peer::start(&namespace, HOST), Peer::start(&namespace, HOST_V6));
-    Some(Stage { identity: server.identity().clone(), namespace, peer, peer_v6, server: Arc::new(server) })
+    let identity = server.identity().clone();
+    Some(Stage::new(namespace, identity, Server::Coturn(server)))
+}
+
+/// `ginnel serve`, unless this machine cannot have a namespace. Peers on the machine itself are allowed.
+fn ours(options: &[&str]) -> Option<Stage> {
+    let namespace = machine().inspect_err(|why| skip(why)).ok()?;
+    let identity = Identity::new(&[]);
+    let peers = ["--allow-peer", "10.99.0.0/24", "--allow-peer", "fd99::/64"];
+    let server = Serve::start(&namespace, &[HOST, HOST_V6], &identity, &[&peers, options].concat());
+    Some(Stage::new(namespace, identity, Server::Ours(server)))
+}
+
+fn machine() -> Result<Namespace, String> {
+    let made = Namespace::new().map_err(|why| format!("no network namespace can be made: {why}"))?;
+    made.ip(&format!("address add {SECOND}/24 dev lan0"))?;
+    Ok(made)
 }
 
 /// What `user` and `pass` are good for.
 const USER: [&str; 3] = ["--lt-cred-mech", "--user", "user:pass"];
 
 impl Stage {
+    fn new(namespace: Namespace, identity: Identity, server: Server) -> Self {
+        let (peer, peer_v6) = (Peer::start(&namespace, HOST), Peer::start(&namespace, HOST_V6));
+        Self { namespace, identity, peer, peer_v6, server: Arc::new(server) }
+    }
+
     fn config(transport: Transport) -> ClientConfig {
         Self::config_at(transport, HOST)
     }
@@ -108,7 +133,7 @@ fn allocated(heard: &Heard<Errand>) -> Allocated {
 }
 
 /// Over what a server is reached.
-const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
+const TRANSPORTS: [Transport; 4] = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Dtls];
 
 /// Channels and Send indications, over IPv4 and IPv6, at servers of both families.
 fn datagrams(stage: &Stage) {
@@ -270,7 +295,10 @@ fn coturn_knows_time_limited_users() {
 fn coturn_has_stale_nonces() {
     let Some(stage) = coturn(&[&USER[..], &["--stale-nonce=1"]].concat()) else { return };
     let server = Arc::clone(&stage.server);
-    let refused = Until::new(move || server.said().contains("error 438"));
+    let refused = Until::new(move || match &*server {
+        Server::Coturn(coturn) => coturn.said().contains("error 438"),
+        Server::Ours(ours) => ours.said().contains("error 438"),
+    });
     let tasks = vec![stage.exchange(By::Channel), Task::RefreshUntil(refused), stage.exchange(By::Channel)];
     let heard = stage.do_all(Stage::config(Transport::Udp), tasks);
     assert_eq!(heard.machine.client().stats().allocations, 1, "{heard:?}");
@@ -293,4 +321,65 @@ fn coturn_redirects_and_the_client_follows_if_it_may() {
 
     let heard = stage.do_all(config.with_follow_unauthenticated(true), vec![stage.exchange(By::Channel)]);
     assert_eq!(allocated(&heard).path.remote.ip(), SECOND, "{heard:?}");
+}
+
+/// What `user` and `pass` are good for.
+const OUR_USER: [&str; 2] = ["--user", "user:pass"];
+
+#[test]
+fn ours_relays_datagrams_of_both_families() {
+    let Some(stage) = ours(&OUR_USER) else { return };
+    datagrams(&stage);
+}
+
+#[test]
+fn ours_gives_both_families_at_once() {
+    let Some(stage) = ours(&OUR_USER) else { return };
+    for transport in TRANSPORTS {
+        let config = Stage::config(transport).with_families(Families::Both);
+        let both = [By::Send, By::Channel].map(|by| [stage.exchange(by), stage.exchange_v6(by)]);
+        let heard = stage.do_all(config, both.concat());
+        let Allocated { relayed, refused, .. } = allocated(&heard);
+        assert_eq!((relayed.iter().count(), refused), (2, None), "{heard:?}");
+    }
+}
+
+#[test]
+fn ours_gives_even_ports_and_keeps_the_next() {
+    let Some(stage) = ours(&OUR_USER) else { return };
+    even_ports(&stage);
+}
+
+#[test]
+fn ours_sends_unfragmented_datagrams() {
+    let Some(stage) = ours(&OUR_USER) else { return };
+    unfragmented(&stage);
+}
+
+#[test]
+fn ours_relays_connections() {
+    let Some(stage) = ours(&OUR_USER) else { return };
+    connections(&stage);
+}
+
+#[test]
+fn ours_lets_a_client_move() {
+    let Some(stage) = ours(&OUR_USER) else { return };
+    moves(&stage);
+}
+
+#[test]
+fn ours_knows_time_limited_users() {
+    let Some(stage) = ours(&["--secret", "before", "--secret", "secret"]) else { return };
+    rest(&stage);
+}
+
+/// What ICMP says of a peer's port reaches the client (RFC 8656 section 11.5).
+#[test]
+fn ours_tells_that_nobody_listens() {
+    let Some(stage) = ours(&OUR_USER) else { return };
+    let closed = SocketAddr::new(HOST, 9);
+    for transport in TRANSPORTS {
+        stage.do_all(Stage::config(transport), vec![Task::Lose(closed), stage.exchange(By::Send)]);
+    }
 }
