@@ -42,8 +42,6 @@ pub enum Task {
     Pace(SocketAddr, usize),
     /// Tells the relayed address, and counts what comes from there until this holds: [`Errand::arrived`].
     Listen(IpAddr, Sender<SocketAddr>, Until),
-    /// Sends the server something that no client of ours would.
-    Slip(Vec<u8>),
     /// Sends a datagram to a peer, until ICMP says that it does not arrive.
     Lose(SocketAddr),
     /// Connects to a peer over TCP, who sends back what it gets (RFC 6062).
@@ -101,8 +99,6 @@ enum Doing {
     Pacing { peer: SocketAddr, count: usize, sent: usize, next: Instant },
     /// Something comes, or not; this is looked at next at this time.
     Listening { until: Until, again: Instant },
-    /// Something is to be sent.
-    Slipping(Vec<u8>),
     /// A datagram is on its way to nobody.
     Losing { peer: SocketAddr, again: Instant },
     /// So many octets were sent and have come back on a connection.
@@ -184,7 +180,7 @@ impl Errand {
                 self.client.refresh(now);
                 Ok(())
             }
-            Task::RefreshUntil(_) | Task::Survive(..) | Task::Slip(_) => Ok(()),
+            Task::RefreshUntil(_) | Task::Survive(..) => Ok(()),
         }
         .unwrap_or_else(|e| panic!("{task:?}: {e} of {:?}", self.client.allocated()));
         // What is there already is not told again.
@@ -194,7 +190,7 @@ impl Errand {
             }
             Task::Listen(ip, ..) => self.client.is_permitted(now, *ip),
             Task::Exchange(_, peer) | Task::Lose(peer) => self.client.is_permitted(now, peer.ip()),
-            Task::RefreshUntil(_) | Task::Survive(..) | Task::Slip(_) => true,
+            Task::RefreshUntil(_) | Task::Survive(..) => true,
             _ => false,
         };
         if ready { self.begin(now, task) } else { self.doing = Some(Doing::Asked(task)) }
@@ -210,7 +206,6 @@ impl Errand {
                 self.tell(&tell);
                 Doing::Listening { until, again: now + TENTH }
             }
-            Task::Slip(octets) => Doing::Slipping(octets),
             Task::RefreshUntil(until) => Doing::Refreshing { until, again: now },
             Task::Survive(peer, tell) => {
                 self.tell(&tell);
@@ -401,12 +396,6 @@ impl Errand {
                 packet.write(&payload(1)).expect("room for a datagram");
                 // Between two allocations there is none to send through.
                 return self.client.send(now, *peer, packet).ok();
-            }
-            Some(Doing::Slipping(octets)) => {
-                packet.write(octets).expect("room for a message");
-                let path = self.client.allocated().expect("there is an allocation").path;
-                self.finish(now);
-                return Some(Transmit::to(path));
             }
             Some(Doing::Losing { peer, again }) if *again <= now => {
                 *again = now + AGAIN;
