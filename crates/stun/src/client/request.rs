@@ -25,6 +25,7 @@ pub struct Request {
     pub(super) known: &'static [AttributeType],
     pub(super) response_paths: [Option<Path>; MAX_RESPONSE_PATHS],
     pub(super) beyond_mtu: bool,
+    pub(super) stays: bool,
 }
 /// RFC 5780 section 7.2: a server has two addresses and two ports, so an answer may come from three more places.
 pub const MAX_RESPONSE_PATHS: usize = 3;
@@ -32,7 +33,7 @@ impl Request {
     /// One of this method, without a credential.
     pub const fn new(method: Method) -> Self {
         let response_paths = [None; MAX_RESPONSE_PATHS];
-        Self { method, credential: None, known: &[], response_paths, beyond_mtu: false }
+        Self { method, credential: None, known: &[], response_paths, beyond_mtu: false, stays: false }
     }
     /// Authenticated (RFC 8489 section 9): the client adds USERNAME or USERHASH, REALM, NONCE, the password algorithms and
     /// message integrity, as the mechanism asks for, and checks the response.
@@ -70,6 +71,12 @@ impl Request {
     /// The request may be larger than the path's MTU: it probes for it, or for fragments (RFC 5780 section 7.6).
     pub fn beyond_mtu(mut self) -> Self {
         self.beyond_mtu = true;
+        self
+    }
+    /// Another server has no use for it: a 300 is its answer, and is not followed, whatever
+    /// [`follow_alternate`](super::ClientConfig::follow_alternate) says of the others.
+    pub fn for_this_server_alone(mut self) -> Self {
+        self.stays = true;
         self
     }
     /// What it asks for.

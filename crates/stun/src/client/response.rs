@@ -96,7 +96,7 @@ impl Client {
         }
         match (message.class(), error) {
             (Class::Error, None) => Verdict::Fail(FailureReason::NoErrorCode),
-            (Class::Error, Some(300)) if self.config.follow_alternate => {
+            (Class::Error, Some(300)) if self.config.follow_alternate && !transaction.request.stays => {
                 match self.alternate(transaction, proof, message) {
                     Ok((server, domain)) => Verdict::Alternate { server, domain, proof },
                     Err(refusal) => Verdict::Fail(FailureReason::Alternate(refusal)),

@@ -103,6 +103,9 @@ impl Channels {
     pub(super) fn len(&self) -> usize {
         self.by_peer.len()
     }
+    fn has_room_for(&self, peer: SocketAddr, max: usize) -> bool {
+        self.slot_of(peer).is_some() || self.len() < max.min(NUMBERS)
+    }
     /// Enters a peer, or wants its channel again.
     fn want(&mut self, now: Instant, peer: SocketAddr, max: usize) -> Result<(), PeerError> {
         if let Some(it) = self.slot_of(peer).and_then(|slot| self.get_mut(slot)) {
@@ -112,7 +115,7 @@ impl Channels {
             }
             return Ok(());
         }
-        if self.len() >= max.min(NUMBERS) {
+        if !self.has_room_for(peer, max) {
             return Err(PeerError::TooMany);
         }
         let slot = match self.slots.iter().position(Option::is_none) {
@@ -210,8 +213,11 @@ impl Client {
         if peer.port() == 0 {
             return Err(PeerError::NoPeer);
         }
-        self.want_permission(now, peer.ip(), true)?;
         self.channels.sweep(now);
+        if !self.channels.has_room_for(peer, self.config.max_channels) {
+            return Err(PeerError::TooMany);
+        }
+        self.want_permission(now, peer.ip(), true)?;
         self.channels.want(now, peer, self.config.max_channels)
     }
     /// Asks for what is due, as far as there is room.
@@ -219,7 +225,7 @@ impl Client {
         self.channels.sweep(now);
         let Some(line) = self.line else { return };
         while let Some((slot, peer)) = self.channels.due(now) {
-            let Some(channel) = number(slot) else { return };
+            let Some(channel) = number(slot).filter(|_| self.has_room_for_peers()) else { return };
             let asked = self.ask(now, line.path, Method::CHANNEL_BIND, Purpose::Channel, move |open| {
                 open.attribute(&attribute::ChannelNumber(channel.number()))?.attribute(&XorPeerAddress(peer))
             });
@@ -258,7 +264,7 @@ impl Client {
                 it.expires = Some(now + LIFETIME);
                 it.due = since + (LIFETIME - MARGIN);
                 let told = core::mem::replace(&mut it.told, true);
-                if self.permissions.came_with_channel(since, peer.ip()) {
+                if self.permissions.came_with_channel(now, since, peer.ip()) {
                     self.events.push_back(Event::PermissionReady { ip: peer.ip() });
                 }
                 if let (false, Some(channel)) = (told, number(slot)) {
@@ -279,7 +285,7 @@ impl Client {
     /// What was there before is tried again if the cause may pass; all else has failed, and data goes in indications.
     fn channel_failed(&mut self, now: Instant, slot: u16, reason: FailureReason) {
         let Some(it) = self.channels.get_mut(slot) else { return };
-        if it.told && reason.may_pass() {
+        if it.told && (reason.may_pass() || reason.is_of_user()) {
             it.due = now + RETRY;
             return self.ask_if_alive(now);
         }

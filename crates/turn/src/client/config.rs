@@ -286,6 +286,14 @@ impl ClientConfig {
     /// Whether what is asked for goes together. A client of a config that does not fails at once with
     /// [`FailureReason::Config`](super::FailureReason::Config), before it has sent anything.
     pub fn check(&self) -> Result<(), ConfigError> {
+        let times = [self.lifetime, self.keepalive, self.silence];
+        if times.into_iter().flatten().any(|time| time < Duration::from_secs(1)) {
+            return Err(ConfigError::TooShort);
+        }
+        let is_secure = matches!(self.server.transport, Transport::Tls | Transport::Dtls);
+        if self.mobility && self.credential.is_none() && !is_secure {
+            return Err(ConfigError::MovableByAnybody);
+        }
         let reserved = matches!(self.port, RelayPort::Reserved(_));
         if reserved && self.families != Families::Default {
             return Err(ConfigError::ReservedHasItsFamily);
@@ -346,6 +354,12 @@ pub enum ConfigError {
         "name the address of this host to send from: `Socket::Own(Some(..))`, or the socket's own for `Socket::Lent`"
     )]
     NoLocalAddress,
+    /// LIFETIME counts whole seconds, and 0 asks for the end (RFC 8656 section 18.2); and nobody is to be asked without pause.
+    #[error("make `lifetime`, `keepalive` and `silence` a second at least, or `None`")]
+    TooShort,
+    /// RFC 8016 section 5: whoever sees the ticket could move the allocation to himself.
+    #[error("mobility takes a credential, or TLS or DTLS to the server")]
+    MovableByAnybody,
     /// Nothing can be sent from there to the server.
     #[error("the socket is of another address family than the server")]
     SocketOfOtherFamily,

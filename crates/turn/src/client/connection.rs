@@ -190,7 +190,9 @@ impl Client {
     }
     /// RFC 6062 sections 4.3 and 4.4: a stream of its own to the same address of the server.
     fn open_data_connection(&mut self, now: Instant, name: Connection, id: ConnectionId) {
-        let Some(line) = self.line else { return };
+        let Some(line) = self.line else {
+            return self.on_connect_failed(now, name, FailureReason::SocketLost);
+        };
         let server = super::TurnServer { address: line.path.remote, ..self.setup.server };
         let ticket = self.request_socket(server, self.config.socket.ip());
         if let Some(entry) = self.connections.find(name) {

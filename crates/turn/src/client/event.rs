@@ -60,7 +60,8 @@ pub enum Event {
         /** The error code that said so; `None` if the server ignored it. */
         error: Option<u16>,
     },
-    /// The server relays between this address and us (RFC 8656 section 9); it is kept so.
+    /// The server relays between this address and us (RFC 8656 section 9); it is kept so. Comes again for one that
+    /// had expired, because the server did not answer in time, and is back.
     PermissionReady {
         /** All ports of it. */
         ip: IpAddr,

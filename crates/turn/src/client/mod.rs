@@ -186,7 +186,8 @@ impl Client {
     }
     /// Binds a channel to a peer (RFC 8656 section 12), with a permission for its address, until
     /// [`unbind_channel`](Self::unbind_channel): ends in [`Event::ChannelBound`] or [`Event::ChannelFailed`]. Until it is
-    /// bound, data goes in Send indications. For a peer that has one already it does nothing.
+    /// bound, data goes in Send indications. For a peer that has one already it does nothing. The permission stays until
+    /// [`forget`](Self::forget).
     pub fn bind_channel(&mut self, now: Instant, peer: SocketAddr) -> Result<(), PeerError> {
         self.want_channel(now, peer)?;
         self.pump(now);
@@ -247,7 +248,7 @@ impl Client {
 
     /// Moves the allocation to another address of this host (RFC 8016): ends in [`Event::Moved`] or
     /// [`Event::MoveFailed`]. Data goes the old way until then, as long as that stands. Without a ticket from the server
-    /// another allocation is made.
+    /// another allocation is made; with a [`recover`](ClientConfig::recover) of zero that is the end.
     pub fn migrate(&mut self, now: Instant, socket: Socket) -> Result<(), PeerError> {
         let State::Allocated(allocation) = &self.state else { return Err(PeerError::NotAllocated) };
         if socket.check(&self.setup.server).is_err() {

@@ -138,20 +138,7 @@ impl Client {
     }
 
     /// RFC 8489 section 10, over a stream: the alternate server takes a connection of its own.
-    pub(super) fn on_alternate(
-        &mut self,
-        now: Instant,
-        request: RequestId,
-        address: SocketAddr,
-        domain: Option<&str>,
-    ) {
-        let for_allocate =
-            self.on_their_way.iter().any(|(id, it, _)| (*id, *it) == (request, Purpose::Allocate));
-        if !for_allocate {
-            // The server will not serve this allocation any more.
-            self.cancel_request(request);
-            return self.on_lost(now, FailureReason::Refused(300));
-        }
+    pub(super) fn on_alternate(&mut self, request: RequestId, address: SocketAddr, domain: Option<&str>) {
         let host = domain.and_then(|domain| domain.parse().ok()).or(self.config.server.host);
         let server = TurnServer { address, host, ..self.setup.server };
         self.setup.server = server;
@@ -196,7 +183,13 @@ impl Client {
         if matches!(self.state, State::Allocated(_)) {
             // What went this way is asked anew on the next one; a Connect has failed.
             self.cancel(|purpose| {
-                !matches!(purpose, Purpose::Move | Purpose::Connect(_) | Purpose::ConnectionBind(_))
+                !matches!(
+                    purpose,
+                    Purpose::Move
+                        | Purpose::Connect(_)
+                        | Purpose::ConnectionBind(_)
+                        | Purpose::DeleteFamily(_)
+                )
             });
             self.permissions.ask_again(now);
             self.channels.ask_again(now);
@@ -226,12 +219,15 @@ impl Client {
     /// An attempt to allocate has failed: the end, or another one later if there was an allocation before.
     pub(super) fn on_attempt_failed(&mut self, now: Instant, reason: FailureReason) {
         self.cancel(|_| true);
-        if self
-            .line
-            .is_some_and(|line| !line.path.transport.is_stream() && line.path.transport != Transport::Udp)
-            || self.line.is_some_and(|line| line.path.remote != self.config.server.address && line.own)
-        {
-            // A dead DTLS session, or a way to another server: the next attempt opens its own.
+        // A dead session of DTLS, a stream that leads nowhere any more, or a way to another server: the next attempt opens
+        // its own.
+        let is_useless = |line: Line| match line.path.transport {
+            _ if line.path.remote != self.config.server.address && line.own => true,
+            Transport::Udp => false,
+            Transport::Dtls => true,
+            Transport::Tcp | Transport::Tls => reason.is_silence(),
+        };
+        if self.line.is_some_and(is_useless) {
             self.release_line();
         }
         let Some(recovery) = self.recovery.as_mut().filter(|_| reason.may_pass()) else {
@@ -267,6 +263,12 @@ impl Client {
             _ => 0,
         };
         self.lost_before = Some((now, failed));
+        if reason == FailureReason::Expired
+            && self.line.is_some_and(|line| line.path.transport != Transport::Udp)
+        {
+            // Nothing came of any Refresh: there may be nobody at the other end, and no word of that will ever come.
+            self.release_line();
+        }
         self.recovery = Some(Recovery { until: now + self.config.recover, failed });
         let without = self.setup.without.take();
         self.setup = Setup { without, server: self.setup.server, ..Setup::new(&self.config) };

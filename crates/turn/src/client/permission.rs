@@ -56,6 +56,11 @@ pub(super) struct Permission {
     told: bool,
 }
 impl Permission {
+    /// Whether it was there before, and is tried again: a Refresh finds out what is the matter, and if the user is not known
+    /// any more the allocation is lost as a whole, which this one outlives.
+    const fn is_kept_after(&self, reason: FailureReason) -> bool {
+        self.told && (reason.may_pass() || reason.is_of_user())
+    }
     fn is_active(&self, now: Instant) -> bool {
         self.until.is_some_and(|until| until > now)
     }
@@ -130,10 +135,8 @@ impl Permissions {
         self.find(ip).ok().and_then(|at| self.0.get(at)).is_some_and(|it| it.told)
     }
     /// It came with a ChannelBind that was first sent at `asked`. True if the user does not know yet.
-    pub(super) fn came_with_channel(&mut self, asked: Instant, ip: IpAddr) -> bool {
-        let Some(it) = self.get_mut(ip) else { return false };
-        it.renew(asked);
-        !core::mem::replace(&mut it.told, true)
+    pub(super) fn came_with_channel(&mut self, now: Instant, asked: Instant, ip: IpAddr) -> bool {
+        self.get_mut(ip).is_some_and(|it| it.renew(now, asked))
     }
     /// The channel did not come: it is asked for by itself.
     pub(super) fn channel_failed(&mut self, now: Instant, ip: IpAddr) {
@@ -191,10 +194,13 @@ impl Permissions {
     }
 }
 impl Permission {
-    fn renew(&mut self, asked: Instant) {
-        let until = asked + LIFETIME;
-        self.until = self.until.max(Some(until));
+    /// The server has it since `asked` at the earliest. True if the user is to be told: of the first time, and of its return
+    /// after it had expired.
+    fn renew(&mut self, now: Instant, asked: Instant) -> bool {
+        let known = core::mem::replace(&mut self.told, true) && self.is_active(now);
+        self.until = self.until.max(Some(asked + LIFETIME));
         self.due = self.due.max(asked + (LIFETIME - MARGIN));
+        !known
     }
 }
 
@@ -246,7 +252,7 @@ impl Client {
     pub(super) fn pump_permissions(&mut self, now: Instant) {
         self.permissions.sweep(now);
         let Some(line) = self.line else { return };
-        loop {
+        while self.has_room_for_peers() {
             let batch = self.permissions.batch(now);
             if batch.len == 0 {
                 return;
@@ -311,12 +317,15 @@ impl Client {
                 None => {
                     it.alone = false;
                     it.due = since;
-                    it.renew(since);
-                    if !core::mem::replace(&mut it.told, true) {
+                    if it.renew(now, since) {
                         self.events.push_back(Event::PermissionReady { ip });
                     }
                 }
-                Some(_) if several => (it.alone, it.due) = (true, now),
+                // Which of them the server has refused is found out by asking for each; who may not have been heard at all
+                // needs no more requests than before.
+                Some(reason) if several && !(it.is_kept_after(reason) || reason.is_silence()) => {
+                    (it.alone, it.due) = (true, now);
+                }
                 Some(reason) => self.permission_failed(now, ip, reason),
             }
             at = self.permissions.find(ip).map_or_else(|gone| gone, |found| found + 1);
@@ -326,7 +335,7 @@ impl Client {
     fn permission_failed(&mut self, now: Instant, ip: IpAddr, reason: FailureReason) {
         let Ok(at) = self.permissions.find(ip) else { return };
         let Some(it) = self.permissions.0.get_mut(at) else { return };
-        if it.told && reason.may_pass() {
+        if it.is_kept_after(reason) {
             it.due = now + RETRY;
             return self.ask_if_alive(now);
         }

@@ -28,6 +28,8 @@ const KNOWN: &[AttributeType] = &[
 ];
 /// Transactions beside those of TCP connections: RFC 8489 section 6.2 lets ten be at once with one server.
 pub(super) const TRANSACTIONS: usize = 16;
+/// How many of them permissions and channels take: a Refresh, one for a family and a move always find room.
+const FOR_PEERS: usize = 7;
 /// Paths of which the session is kept: the server, those that it redirects to, the data connections.
 pub(super) const SESSIONS: usize = 8;
 
@@ -61,6 +63,10 @@ impl Client {
         if let Some(credential) = &self.credential {
             request = request.with_credential(credential.clone());
         }
+        if purpose != Purpose::Allocate {
+            // What is asked of an allocation only the server that has it can answer.
+            request = request.for_this_server_alone();
+        }
         let id = self.stun.request(now, path, request, build)?;
         self.on_their_way.push((id, purpose, now));
         Ok(id)
@@ -68,6 +74,11 @@ impl Client {
     /// Whether such a request is on its way.
     pub(super) fn is_asking(&self, purpose: Purpose) -> bool {
         self.on_their_way.iter().any(|(_, other, _)| *other == purpose)
+    }
+    /// Whether one more may be asked for on behalf of a peer.
+    pub(super) fn has_room_for_peers(&self) -> bool {
+        let of_peers = |it: &&(_, Purpose, _)| matches!(it.1, Purpose::Permissions | Purpose::Channel);
+        self.on_their_way.iter().filter(of_peers).count() < FOR_PEERS
     }
     /// Forgets requests.
     pub(super) fn cancel(&mut self, of: impl Fn(Purpose) -> bool) {
@@ -114,7 +125,7 @@ impl Client {
             Purpose::Refresh => self.on_refresh_answer(now, answer),
             Purpose::Move => self.on_move_answer(now, answer),
             Purpose::Delete => self.on_deleted(now),
-            Purpose::DeleteFamily(family) => self.on_family_deleted(family, refused),
+            Purpose::DeleteFamily(family) => self.on_family_deleted(now, family, refused),
             Purpose::Permissions => self.on_permissions(now, request, refused),
             Purpose::Channel => self.on_channel(now, request, refused, answer.once),
             Purpose::Connect(connection) => self.on_connect_answer(now, connection, answer),
@@ -133,7 +144,7 @@ impl Client {
             Purpose::Refresh => self.on_refresh_failed(now, reason),
             Purpose::Move => self.on_move_failed(now, reason),
             Purpose::Delete => self.on_deleted(now),
-            Purpose::DeleteFamily(family) => self.on_family_deleted(family, Some(reason)),
+            Purpose::DeleteFamily(family) => self.on_family_deleted(now, family, Some(reason)),
             Purpose::Permissions => self.on_permissions(now, request, Some(reason)),
             Purpose::Channel => self.on_channel(now, request, Some(reason), false),
             Purpose::Connect(connection) | Purpose::ConnectionBind(connection) => {
@@ -147,7 +158,7 @@ impl Client {
             match event {
                 stun::Event::Failed { request, reason, .. } => self.on_unanswered(now, request, reason),
                 stun::Event::Alternate { request, server, domain, .. } => {
-                    self.on_alternate(now, request, server, domain.as_deref());
+                    self.on_alternate(request, server, domain.as_deref());
                 }
                 // No Binding request is sent, and the layer is not closed before its owner has ended.
                 _ => {}

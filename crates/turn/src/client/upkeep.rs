@@ -79,10 +79,7 @@ impl Client {
         }
     }
     pub(super) fn on_refresh_answer(&mut self, now: Instant, answer: &Answer<'_>) {
-        let elsewhere = self.line.is_none_or(|line| line.path.remote != answer.path.remote);
         match answer.error {
-            // A redirected Refresh says nothing of an allocation that the other server has not.
-            _ if elsewhere => self.on_lost(now, FailureReason::Refused(300)),
             None => match answer.message.get::<Lifetime>().ok().flatten().map(Lifetime::duration) {
                 Some(lifetime) if !lifetime.is_zero() => {
                     self.on_refreshed(now, answer.since, lifetime);
@@ -170,10 +167,15 @@ impl Client {
         .map(|_| ())
         .map_err(|_| PeerError::TooMany)
     }
-    pub(super) fn on_family_deleted(&mut self, family: AddressFamily, refused: Option<FailureReason>) {
+    pub(super) fn on_family_deleted(
+        &mut self,
+        now: Instant,
+        family: AddressFamily,
+        refused: Option<FailureReason>,
+    ) {
         let State::Allocated(allocation) = &mut self.state else { return };
         if let Some(reason) = refused {
-            let expires_in = Duration::ZERO;
+            let expires_in = allocation.expires.saturating_since(now);
             self.events.push_back(Event::RefreshFailed { reason, expires_in });
             return;
         }
@@ -257,7 +259,9 @@ impl Client {
             self.release(older);
         }
         // Requests that went the old way are asked anew.
-        self.cancel(|purpose| !matches!(purpose, Purpose::Connect(_) | Purpose::ConnectionBind(_)));
+        self.cancel(|purpose| {
+            !matches!(purpose, Purpose::Connect(_) | Purpose::ConnectionBind(_) | Purpose::DeleteFamily(_))
+        });
         self.permissions.ask_again(now);
         self.channels.ask_again(now);
         self.stats.moves += 1;
@@ -297,11 +301,21 @@ impl Client {
     }
 }
 impl FailureReason {
-    /// Whether the server does not know the user any more.
+    /// Whether the server does not serve the user any more, as the answer to a Refresh.
     const fn is_of_credentials(&self) -> bool {
+        matches!(self, Self::Forbidden) || self.is_of_user()
+    }
+    /// Whether nothing came back that this server has said.
+    pub(super) const fn is_silence(&self) -> bool {
+        use ginnel_stun::client::FailureReason as Stun;
+        matches!(self, Self::Transaction(Stun::TimedOut(_) | Stun::Unreachable(_) | Stun::SocketLost))
+            || matches!(self, Self::SocketLost)
+    }
+    /// Whether the server does not know the user any more, whatever was asked.
+    pub(super) const fn is_of_user(&self) -> bool {
         use ginnel_stun::client::FailureReason as Stun;
         match self {
-            Self::Forbidden | Self::WrongCredentials => true,
+            Self::WrongCredentials => true,
             Self::Transaction(reason) => matches!(
                 reason,
                 Stun::Unauthenticated

@@ -23,6 +23,7 @@ use ginnel_turn::{
 
 pub(crate) const REALM: &str = "example.org";
 pub(crate) const SERVER: &str = "198.51.100.1:3478";
+pub(crate) const TLS: &str = "198.51.100.1:5349";
 pub(crate) const HOME: &str = "192.0.2.1";
 pub(crate) const AWAY: &str = "192.0.2.2";
 pub(crate) const PEER: &str = "203.0.113.9:7000";
@@ -123,6 +124,10 @@ impl Peer {
     fn is_closed(&self) -> bool {
         false
     }
+    /// One that begins with this request.
+    pub(crate) fn asking(request: Request, echoes: bool) -> Self {
+        Self { requests: [request].into(), echoes, ..Self::default() }
+    }
     /// Opens a stream to a relayed address.
     pub(crate) fn connect(&mut self, remote: SocketAddr) {
         self.target = Some(remote);
@@ -144,6 +149,7 @@ const CONNECT: Ticket = Ticket(1);
 pub(crate) struct World {
     pub(crate) sim: Sim,
     pub(crate) home: HostId,
+    pub(crate) away: HostId,
     pub(crate) server: NodeId<Owner>,
     pub(crate) peer_host: HostId,
     pub(crate) log: Vec<Event>,
@@ -155,21 +161,14 @@ impl World {
         let home = sim.host([HOME, AWAY]);
         let host = sim.host(["198.51.100.1"]);
         let peer_host = sim.host(["203.0.113.9"]);
-        let mut config = ServerConfig::new(AuthConfig::long_term(REALM).unwrap())
-            .with_relay(RelayAddress::new(ip("198.51.100.1")))
-            .with_tcp_relays(true)
-            .with_mobility(true);
-        for transport in [Transport::Udp, Transport::Tcp] {
-            config = config.with_listener(Listener::new(transport, addr(SERVER)));
-        }
-        let mut machine = Server::new(config, sim.seed("server"));
-        machine.add_user(User::long_term("user", REALM, "pass").unwrap()).unwrap();
-        let (ip, port) = (addr(SERVER).ip(), Port::Exact(addr(SERVER).port()));
-        let listen =
-            Request::Listen { ticket: LISTENER, transport: Transport::Tcp, ip, port, framing: Framing::Stun };
-        let bind = Request::Bind { ticket: LISTENER, ip, port };
-        let server = sim.add(host, Owner { server: machine, listeners: [listen, bind].into() });
-        Self { sim, home, server, peer_host, log: Vec::new() }
+        let server = serve(&mut sim, host, "server");
+        Self { sim, home, away: host, server, peer_host, log: Vec::new() }
+    }
+    /// The server's machine loses its power, and comes back after a while as one that knows nobody.
+    pub(crate) fn restart(&mut self, after: Duration) {
+        self.sim.kill(self.server);
+        self.sim.run_for(after);
+        self.server = serve(&mut self.sim, self.away, "restarted");
     }
     /// A client, which begins to allocate.
     pub(crate) fn client(
@@ -191,7 +190,7 @@ impl World {
             port: Port::Exact(addr(PEER).port()),
             framing: Framing::Raw,
         };
-        self.sim.add(self.peer_host, Peer { requests: [listen].into(), echoes, ..Peer::default() })
+        self.sim.add(self.peer_host, Peer::asking(listen, echoes))
     }
     /// Runs until the client says what is looked for, and returns what that is made into.
     #[track_caller]
@@ -224,4 +223,23 @@ impl World {
     pub(crate) fn peer_says(&mut self, peer: NodeId<Peer>, stream: Path, octets: &[u8]) {
         self.sim.send(peer, octets, |_, _, _| Ok::<_, ()>(Transmit::to(stream))).unwrap();
     }
+}
+/// A server of everything, over UDP, TCP and TLS.
+fn serve(sim: &mut Sim, host: HostId, label: &str) -> NodeId<Owner> {
+    let mut config = ServerConfig::new(AuthConfig::long_term(REALM).unwrap())
+        .with_relay(RelayAddress::new(ip("198.51.100.1")))
+        .with_tcp_relays(true)
+        .with_mobility(true);
+    let mut listeners = VecDeque::new();
+    for (transport, at) in [(Transport::Udp, SERVER), (Transport::Tcp, SERVER), (Transport::Tls, TLS)] {
+        config = config.with_listener(Listener::new(transport, addr(at)));
+        let (ticket, ip, port) = (LISTENER, addr(at).ip(), Port::Exact(addr(at).port()));
+        listeners.push_back(match transport {
+            Transport::Udp => Request::Bind { ticket, ip, port },
+            _ => Request::Listen { ticket, transport, ip, port, framing: Framing::Stun },
+        });
+    }
+    let mut server = Server::new(config, sim.seed(label));
+    server.add_user(User::long_term("user", REALM, "pass").unwrap()).unwrap();
+    sim.add(host, Owner { server, listeners })
 }

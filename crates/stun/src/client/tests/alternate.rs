@@ -42,19 +42,27 @@ fn next(client: &mut Client) -> (Path, TransactionId) {
     let (to, octets) = all.remove(0);
     (to, Message::parse(&octets).unwrap().transaction_id())
 }
+/// Why none of these servers is asked: whether they are named by who has proven himself, or by who need not.
 fn refused(servers: &[&str]) -> AlternateRefusal {
-    let mut client = client();
-    start(&mut client, path());
-    let (_, id) = next(&mut client);
-    assert_eq!(
-        receive(&mut client, ms(1), path(), &try_alternate(id, servers, None, true)),
-        Handled::Consumed
-    );
-    assert!(sent_to(&mut client, ms(1)).is_empty(), "{servers:?} was asked");
-    match failure(&mut client) {
-        FailureReason::Alternate(refusal) => refusal,
-        other => panic!("{servers:?}: {other}"),
-    }
+    let [proven, trusted] = [true, false].map(|authenticated| {
+        let config = ClientConfig::default().with_follow_unauthenticated(!authenticated);
+        let mut client = client_with(config);
+        if authenticated {
+            start(&mut client, path());
+        } else {
+            client.binding(ms(0), path()).unwrap();
+        }
+        let (_, id) = next(&mut client);
+        let redirected = try_alternate(id, servers, None, authenticated);
+        assert_eq!(receive(&mut client, ms(1), path(), &redirected), Handled::Consumed);
+        assert!(sent_to(&mut client, ms(1)).is_empty(), "{servers:?} was asked");
+        match failure(&mut client) {
+            FailureReason::Alternate(refusal) => refusal,
+            other => panic!("{servers:?}: {other}"),
+        }
+    });
+    assert_eq!(proven, trusted, "{servers:?}");
+    proven
 }
 
 #[test]
@@ -174,6 +182,49 @@ fn sec_39_what_is_not_authenticated_is_not_followed() {
     let _ = receive(&mut client, ms(1), path(), &try_alternate(id, &["203.0.113.1:3478"], None, false));
     assert_eq!((client.poll_event(), client.stats().bad_integrity, client.in_progress()), (None, 1, 1));
     assert!(sent_to(&mut client, ms(1)).is_empty());
+}
+
+#[test]
+fn sec_39_who_follows_without_proof_still_goes_no_circles_and_no_long_ways() {
+    let config = ClientConfig::default().with_follow_unauthenticated(true);
+    let mut client = client_with(config);
+    client.binding(ms(0), path()).unwrap();
+    for last in 1..=6 {
+        let (to, id) = next(&mut client);
+        let server = alloc::format!("203.0.113.{last}:3478");
+        let _ = receive(&mut client, ms(0), to, &try_alternate(id, &[&server], None, false));
+    }
+    assert_eq!(failure(&mut client), FailureReason::Alternate(AlternateRefusal::TooMany));
+    assert!(sent_to(&mut client, ms(0)).is_empty());
+
+    let mut client = client_with(config);
+    client.binding(ms(0), path()).unwrap();
+    for server in ["203.0.113.1:3478", "198.51.100.1:3478"] {
+        let (to, id) = next(&mut client);
+        let _ = receive(&mut client, ms(0), to, &try_alternate(id, &[server], None, false));
+    }
+    assert_eq!(failure(&mut client), FailureReason::Alternate(AlternateRefusal::Loop), "A, B, A");
+
+    // It is for those who cannot prove themselves yet: what is made with the wrong key, or ought to be made with one, is as
+    // if it had never come.
+    let mut client = client_with(config);
+    start(&mut client, path());
+    let (_, id) = next(&mut client);
+    let _ = receive(&mut client, ms(1), path(), &try_alternate(id, &["203.0.113.1:3478"], None, false));
+    assert_eq!((client.poll_event(), client.stats().bad_integrity, client.in_progress()), (None, 1, 1));
+}
+
+#[test]
+fn a_request_for_one_server_alone_is_answered_by_a_300() {
+    let mut client = client();
+    let request = Request::new(Method::BINDING).with_credential(credential()).for_this_server_alone();
+    let request = client.request(ms(0), path(), request, |open| Ok(open)).unwrap();
+    let (_, id) = next(&mut client);
+    let redirected = try_alternate(id, &["203.0.113.1:3478"], None, true);
+    let data = receive(&mut client, ms(1), path(), &redirected);
+    assert!(matches!(data, Handled::Data(data) if (data.request, data.error) == (request, Some(300))));
+    assert!(sent_to(&mut client, ms(1)).is_empty());
+    assert_eq!(client.in_progress(), 0);
 }
 
 #[test]

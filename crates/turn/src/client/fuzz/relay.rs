@@ -107,6 +107,11 @@ impl Relay {
     pub(in crate::client) fn remove_user(&mut self) {
         self.auth.remove_user(USER);
     }
+    #[cfg(test)]
+    pub(in crate::client) fn change_password(&mut self, password: &str) {
+        self.auth.remove_user(USER);
+        self.auth.add_user(User::long_term(USER, REALM, password).unwrap()).unwrap();
+    }
     /// Sets what the next request of this method is answered with.
     pub(in crate::client) fn next(&mut self, method: Method, reply: Reply) {
         self.script.push_back((method, reply));

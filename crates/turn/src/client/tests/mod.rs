@@ -6,5 +6,6 @@ mod keeping;
 mod moving;
 mod peers;
 mod refused;
+mod storms;
 mod tcp;
 mod world;

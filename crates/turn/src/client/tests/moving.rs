@@ -7,7 +7,9 @@ use ginnel_stun::{
 };
 
 use super::world::*;
-use crate::client::{ClientConfig, Event, FailureReason, PeerError, Socket, TurnServer, fuzz::relay::Reply};
+use crate::client::{
+    ClientConfig, ConfigError, Event, FailureReason, PeerError, Socket, TurnServer, fuzz::relay::Reply,
+};
 
 fn mobile() -> World {
     let mut world = World::allocated(config().with_mobility(true));
@@ -125,6 +127,23 @@ fn rfc8016_a_socket_that_is_lost_is_moved_away_from_by_itself() {
     let events = world.events();
     assert_eq!(events[..2], [Event::MoveFailed { reason }, Event::Lost { reason }]);
     assert!(matches!(events[2], Event::Allocated(_)));
+}
+
+#[test]
+fn rfc8016_5_a_ticket_alone_is_no_proof() {
+    let over = |server| {
+        ClientConfig::unauthenticated(server)
+            .with_socket(Socket::Own(LOCAL.parse().ok()))
+            .with_mobility(true)
+            .check()
+    };
+    for server in [TurnServer::udp(addr(SERVER)), TurnServer::tcp(addr(SERVER))] {
+        assert_eq!(over(server), Err(ConfigError::MovableByAnybody));
+    }
+    for server in [TurnServer::tls(addr(SERVER), None), TurnServer::dtls(addr(SERVER), None)] {
+        assert_eq!(over(server), Ok(()));
+    }
+    assert_eq!(config().with_mobility(true).check(), Ok(()));
 }
 
 #[test]

@@ -83,6 +83,21 @@ fn rfc6062_4_3_a_connection_to_a_peer() {
 }
 
 #[test]
+fn rfc6062_4_6_the_allocation_is_refreshed_on_the_control_connection_as_long_as_there_are_others() {
+    let mut world = tcp();
+    let connection = connect(&mut world);
+    let data = data_path(&world);
+    world.run_for(secs(7200));
+    let refreshes = world.asked(Method::REFRESH).len();
+    assert!((7200 / 600..=7200 / 500).contains(&refreshes), "{refreshes} in two hours");
+    let control = world.path();
+    let of = |octets: &[u8]| Message::parse(octets).unwrap().method();
+    let mut ways = world.relay.asked.iter().filter(|(_, it)| of(it) == Method::REFRESH);
+    assert!(ways.all(|(path, _)| *path == control));
+    assert_eq!(world.octets(data, b"still"), Handled::Data(Relayed::Octets { connection }));
+}
+
+#[test]
 fn rfc6062_4_3_the_same_peer_is_not_asked_for_twice_nor_soon_after_a_447() {
     let mut world = tcp();
     connect(&mut world);

@@ -43,6 +43,8 @@ pub(super) struct World {
     pub(super) data: Vec<(Path, Vec<u8>, Relayed)>,
     /// Nothing arrives.
     pub(super) cut: bool,
+    /// Nothing arrives on this path: a stream whose other end has forgotten it.
+    pub(super) dead: Option<Path>,
     /// What the driver says to the next requests for sockets.
     pub(super) refuse: Option<Refused>,
     next_port: u16,
@@ -70,6 +72,7 @@ impl World {
             sent: Vec::new(),
             data: Vec::new(),
             cut: false,
+            dead: None,
             refuse: None,
             next_port: 50_000,
             buffer: Box::new([0; _]),
@@ -141,7 +144,8 @@ impl World {
             let Some(Transmit { path, .. }) = self.client.poll_transmit(self.now, &mut packet) else { break };
             any = true;
             self.sent.push((self.now, path, packet.bytes().to_vec()));
-            if !self.cut && self.relay.handle(self.now, path, &mut packet) {
+            let passes = !self.cut && self.dead != Some(path);
+            if passes && self.relay.handle(self.now, path, &mut packet) {
                 let mut input = Receive::new(path, packet);
                 let _ = self.input(&mut input);
             }
