@@ -15,7 +15,7 @@ use super::{
     answer::{Allocated, Reply},
     asked::{Head, RelayTransport, Wish, Wishes},
     few::Few,
-    policy::{Bandwidth, QuotaExceeded},
+    policy::{Bandwidth, Claim, QuotaExceeded},
     relays::Opening,
 };
 use crate::rest::RestName;
@@ -83,17 +83,26 @@ impl Server {
         if self.table.len() + self.openings.len() >= self.config.limits.allocations {
             return Err(Reply::Error(508));
         }
-        let claim = self.quotas.claim(self.quota_name(who.user())).map_err(|exceeded| match exceeded {
-            QuotaExceeded::User => Reply::Error(486),
-            QuotaExceeded::Total => Reply::Error(508),
-        })?;
-        let mut opening = Opening::new(head, who.clone(), wishes, claim);
         if let Wish::Reserved(token) = wishes.wish {
-            // Check 5: the token is as good as the user who was given it.
+            // Check 5: the token is as good as the user who was given it. What it is for was counted when it was promised.
             let held = self.reservations.take_if(now, token, |it| it.user == *who.user());
-            opening.hold(held.ok_or(Reply::Error(508))?.relay);
+            let held = held.ok_or(Reply::Error(508))?;
+            let mut opening = Opening::new(head, who.clone(), wishes, held.claim);
+            opening.hold(held.relay);
+            return Ok(opening);
+        }
+        let mut opening = Opening::new(head, who.clone(), wishes, self.claim(who.user())?);
+        if wishes.wish == Wish::Pair {
+            opening.claim_above = Some(self.claim(who.user())?);
         }
         Ok(opening)
+    }
+    /// A share of the quotas: 486 or 508 if there is none.
+    fn claim(&mut self, user: &User) -> Result<Claim, Reply> {
+        self.quotas.claim(self.quota_name(user)).map_err(|exceeded| match exceeded {
+            QuotaExceeded::User => Reply::Error(486),
+            QuotaExceeded::Total => Reply::Error(508),
+        })
     }
     /// By which name a user's allocations are counted.
     fn quota_name<'u>(&self, user: &'u User) -> &'u str {

@@ -6,13 +6,15 @@ use core::net::SocketAddr;
 use ginnel_core::{Instant, Notice, Path};
 use ginnel_stun::auth::User;
 
-use super::{AllocationId, EndReason, Event, Server, allocation::Relay, answer::Reply};
+use super::{AllocationId, EndReason, Event, Server, allocation::Relay, answer::Reply, policy::Claim};
 
 /// A relayed address that waits for whoever brings its token.
 #[derive(Debug)]
 pub(super) struct Reserved {
     pub(super) relay: Relay,
     pub(super) user: Arc<User>,
+    /// It counts as the allocation that it is for: a user holds no more ports by promises than by allocations.
+    pub(super) claim: Claim,
 }
 
 /// The server takes no more allocations.
@@ -140,9 +142,9 @@ impl Server {
         self.look_for_the_end();
     }
     /// Keeps the port above for whoever brings the token that is returned; `None` if there is no room.
-    pub(super) fn reserve(&mut self, now: Instant, relay: Relay, user: &Arc<User>) -> Option<[u8; 8]> {
+    pub(super) fn reserve(&mut self, now: Instant, reserved: Reserved) -> Option<[u8; 8]> {
         let token = self.tokens.reservation();
-        match self.reservations.hold(now, token, Reserved { relay, user: Arc::clone(user) }) {
+        match self.reservations.hold(now, token, reserved) {
             Ok(()) => Some(token),
             Err(full) => {
                 self.give_back(&full.0.relay);

@@ -9,7 +9,7 @@
 //!
 //! What is here belongs to somebody who is authenticated, and counts in his quota from the first moment.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
 use ginnel_core::{Framing, Instant, Path, Port, Refused, Request, Ticket, Transport};
@@ -20,6 +20,7 @@ use super::{
     allocation::{Relay, place, place_of},
     answer::{Answer, Reply},
     asked::{Head, RelayTransport, Wish, Wishes},
+    ending::Reserved,
     policy::{Claim, PortPool},
 };
 
@@ -48,6 +49,8 @@ pub(super) struct Opening {
     pub(super) who: Authenticated,
     pub(super) wishes: Wishes,
     pub(super) claim: Claim,
+    /// The share of the port above: it is for another allocation.
+    pub(super) claim_above: Option<Claim>,
     pub(super) relays: [Option<Relay>; 2],
     /// The port above, with EVEN-PORT and its R bit.
     pub(super) reserved: Option<Relay>,
@@ -74,6 +77,7 @@ impl Opening {
             who,
             wishes,
             claim,
+            claim_above: None,
             relays: [None; 2],
             reserved: None,
             token: None,
@@ -187,8 +191,9 @@ impl Server {
             self.give_port_back(address, port);
         }
         let (head, who) = (opening.head, opening.who.clone());
-        if let Some(relay) = opening.reserved.take() {
-            opening.token = self.reserve(now, relay, who.user());
+        // With the R bit both are there.
+        if let Some((relay, claim)) = opening.reserved.take().zip(opening.claim_above.take()) {
+            opening.token = self.reserve(now, Reserved { relay, claim, user: Arc::clone(who.user()) });
         }
         let reply = match (opening.relays, opening.failed) {
             ([None, None], failed) => Reply::Error(failed.map_or(508, |(_, code)| code)),
@@ -276,6 +281,10 @@ impl Server {
             // Nobody waits for it any more.
             Ok(local) if !waits => self.give_back(&self.relay(asked, local)),
             Err(_) if !waits => self.give_port_back(asked.address, asked.port),
+            Ok(local) if self.is_held_beside(asked) => {
+                self.asks.push_back(Ask::Release { local, transport: asked.transport });
+                self.refused(now, asked);
+            }
             Ok(local) => {
                 let relay = self.relay(asked, local);
                 self.bound(now, asked, relay);
@@ -283,6 +292,16 @@ impl Server {
             Err(_) => self.refused(now, asked),
         }
         true
+    }
+    /// Whether a pool of an earlier configuration has given this port to another relay of the same address: one of the other
+    /// transport, or the operating system would have refused it. Relays are known by address and port alone.
+    fn is_held_beside(&self, asked: Asked) -> bool {
+        let Some(ours) = self.addresses.get(usize::from(asked.address)) else { return false };
+        self.addresses.iter().zip(0..).any(|(it, address)| {
+            address != asked.address
+                && it.relay.local == ours.relay.local
+                && it.pool.as_ref().is_some_and(|pool| pool.is_taken(asked.port))
+        })
     }
     fn relay(&self, asked: Asked, local: SocketAddr) -> Relay {
         let external =

@@ -19,7 +19,7 @@ use super::{
     answer::Reply,
     asked::{Head, unknown},
     mobility::has_ticket,
-    policy::PortPool,
+    policy::{PeerFilter, PeerVerdict, PortPool},
     relays::Address,
 };
 
@@ -251,27 +251,35 @@ impl Server {
         }
         self.quotas.set_limits(self.config.quotas);
         self.connections.set_limits(self.config.limits.tcp);
-        self.peers = self.config.peer_filter();
-        self.cut_off(now);
         let unchanged = old.ports == self.config.ports;
         for address in &mut self.addresses {
             address.retired = !unchanged || !self.config.relays.contains(&address.relay);
         }
         self.add_addresses();
+        self.live.add(self.config.relays.iter().map(|it| it.external));
+        // What the configuration has left behind is the server's own as long as there are relays on it, of whichever shard.
+        let in_use = self.addresses.iter().map(|it| it.relay).filter(|it| self.live.is_in_use(it.external));
+        let in_use = in_use.flat_map(|it| [it.local, it.external]);
+        self.peers = in_use.fold(self.config.peer_filter(), PeerFilter::with_own_address);
+        self.cut_off(now);
     }
-    /// Takes permissions and channels from whoever is not to be reached any more.
+    /// Takes permissions and channels from whoever is not to be reached any more, and judges anew which of the others are
+    /// the server's own.
     fn cut_off(&mut self, now: Instant) {
         let slots: Vec<u32> = self.table.slots().map(|(slot, _)| slot).collect();
-        let peers = &self.peers;
-        let is_denied = |ip| matches!(peers.address(ip), super::policy::PeerVerdict::Denied(_));
+        let (peers, live) = (&self.peers, &self.live);
+        let is_denied = |ip| matches!(peers.address(ip), PeerVerdict::Denied(_));
+        let is_own = |ip| peers.address(ip) == PeerVerdict::RelaysOnly;
         for slot in slots {
             if let Some(allocation) = self.table.get_mut(slot) {
                 allocation.sweep(now);
                 allocation.channels.retain(|it| !is_denied(it.peer.ip()));
                 allocation.permissions.retain(|it| !is_denied(it.ip));
+                allocation.channels.iter_mut().for_each(|it| it.own = is_own(it.peer.ip()));
+                allocation.permissions.iter_mut().for_each(|it| it.own = is_own(it.ip));
             }
         }
-        self.connections.cut_off(|peer| is_denied(peer.ip()));
+        self.connections.cut_off(|peer| peers.peer(peer, |it| live.is_live(Transport::Tcp, it)).is_err());
     }
     /// Takes the relay addresses of the configuration in that are not there yet.
     pub(super) fn add_addresses(&mut self) {

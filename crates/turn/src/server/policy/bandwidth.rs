@@ -151,6 +151,9 @@ impl SharedBucket {
 
 /// What may pass. The default is no limit.
 ///
+/// Connections of TCP relays pass the machine by: the driver holds each of them to the lesser of the two rates, and how many there
+/// may be is limited by [`TcpLimits`](crate::server::TcpLimits). Several of one allocation or user are not counted together.
+///
 /// ```
 /// use ginnel_turn::server::policy::{BandwidthLimits, Rate};
 ///

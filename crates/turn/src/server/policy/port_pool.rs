@@ -116,6 +116,12 @@ impl PortPool {
         }
         true
     }
+    /// Whether this port is one of this pool, and taken.
+    #[must_use]
+    pub fn is_taken(&self, port: u16) -> bool {
+        let free = if port % 2 == 1 { &self.odd } else { &self.even };
+        self.slot(port).is_some_and(|slot| !free.contains(slot))
+    }
     /// How many are free.
     #[must_use]
     pub fn free(&self) -> usize {

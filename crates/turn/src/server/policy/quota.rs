@@ -1,6 +1,7 @@
 //! How many allocations there may be: of one user (486, RFC 8656 section 7.2), and in all (508).
 //!
-//! What counts is a [`Claim`]: an allocation holds one, and it ends with the allocation, whichever way that ends. So nothing is
+//! What counts is a [`Claim`]: an allocation holds one, a port that is reserved for an allocation (EVEN-PORT with its R bit)
+//! holds that of the one that it is for, and it ends with the allocation, whichever way that ends. So nothing is
 //! left over after a refresh to zero, an expiry, a revoked user, or a move to another address.
 //! The table is touched when a claim is made, never on the data path; a claim ends without it.
 
@@ -23,7 +24,7 @@ use super::SharedBucket;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QuotaLimits {
-    /// Allocations of one user. `None`: as many as there may be in all.
+    /// Allocations of one user, and ports that are reserved for some. `None`: as many as there may be in all.
     pub per_user: Option<u32>,
     /// Allocations in all. `None`: as many as there are ports.
     pub total: Option<u32>,

@@ -122,7 +122,8 @@ impl Tokens {
             tags: Hmac::new(&(*tags).into()),
             tickets: Aes256Gcm::new(&(*tickets).into()),
             shard,
-            rng: seed.fork("turn tokens").into_rng(),
+            // Nonces are never used twice under the key that shards share, should somebody give them one seed.
+            rng: seed.fork(&alloc::format!("turn tokens of shard {}", shard.index)).into_rng(),
         }
     }
     /// Which of the shards this is.

@@ -85,6 +85,13 @@ impl Server {
         let ConnectionId(id) = read::<ConnectionId>(message)?.ok_or(BAD)?;
         let allocation = self.connections.pending(id).ok_or(BAD)?;
         let allocation = self.table.slot_of(allocation).and_then(|slot| self.table.get(slot)).ok_or(BAD)?;
+        // Sections 4.3 and 4.4: at the address that the control connection came to, and by what it came by: what was asked
+        // for inside TLS does not go on in the clear. One that moves has two (RFC 8016).
+        let is_beside = |it: &Path| (it.transport, it.local) == (path.transport, path.local);
+        let moving = allocation.mobility.as_ref().and_then(|it| it.to());
+        if !is_beside(&allocation.client) && !moving.is_some_and(is_beside) {
+            return Err(BAD);
+        }
         // Section 4.4: the same credentials as the control connection.
         if *allocation.user != *user {
             return Err(Reply::Error(441));

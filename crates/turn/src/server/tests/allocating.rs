@@ -327,6 +327,51 @@ fn sec_37_quota_and_capacity() {
 }
 
 #[test]
+fn sec_37_ports_that_are_promised_count_too() {
+    let pair: Fill<'_> = &|it| udp(it).attribute(&EvenPort { reserve_next: true }).unwrap();
+    let quotas = policy::QuotaLimits::default().with_per_user(3);
+    let mut rig = Rig::with(config().with_quotas(quotas));
+    let mut client = Client::new(0);
+    // One that asks again and again gets no more than his quota, though he gives back what he has.
+    let token = client.ask(&mut rig, Method::ALLOCATE, pair).get::<ReservationToken>().unwrap();
+    assert_eq!(client.refresh(&mut rig, 0).code, 0);
+    let said = client.ask(&mut rig, Method::ALLOCATE, pair);
+    assert_eq!(said.code, 0);
+    assert_eq!(client.refresh(&mut rig, 0).code, 0);
+    assert_eq!(client.ask(&mut rig, Method::ALLOCATE, pair).code, 486);
+    assert_eq!(rig.world.open.len(), 2);
+    // The last of them is had, and who comes for what he was promised is not counted again.
+    assert_eq!(client.allocate(&mut rig).code, 0);
+    let with: Fill<'_> = &|it| udp(it).attribute(&token).unwrap();
+    assert_eq!(Client::new(1).ask(&mut rig, Method::ALLOCATE, with).code, 0);
+    assert_eq!(Client::new(2).allocate(&mut rig).code, 486);
+    // The other promise has ended.
+    rig.pass(secs(30));
+    assert_eq!(Client::new(2).allocate(&mut rig).code, 0);
+    assert_eq!(Client::new(3).allocate(&mut rig).code, 486);
+}
+
+#[test]
+fn a_port_of_an_earlier_configuration_is_not_given_to_the_other_transport() {
+    let mut rig = Rig::with(config().with_ports(50_000..=50_000));
+    let mut first = Client::new(0);
+    let relayed = first.allocated(&mut rig);
+    let (now, later) = (rig.now, config().with_ports(50_000..=50_001).with_tcp_relays(true));
+    rig.server().reconfigure(now, later);
+    let stream = |n| Path { transport: Transport::Tcp, ..client_path(n) };
+    let tcp: Fill<'_> = &|it| it.attribute(&RequestedTransport::TCP).unwrap();
+    let said = Client::named("user", stream(1)).ask(&mut rig, Method::ALLOCATE, tcp);
+    assert_eq!(said.relayed().port(), 50_001);
+    assert_eq!(Client::named("user", stream(2)).ask(&mut rig, Method::ALLOCATE, tcp).code, 508);
+    assert!(rig.stats().relay_refusals > 0, "it was drawn");
+    assert_eq!((rig.world.open.len(), rig.world.listening.len()), (1, 1));
+    // It is free for both when it is given back.
+    assert_eq!((relayed.port(), first.refresh(&mut rig, 0).code), (50_000, 0));
+    let said = Client::named("user", stream(2)).ask(&mut rig, Method::ALLOCATE, tcp);
+    assert_eq!(said.relayed().port(), 50_000);
+}
+
+#[test]
 fn an_allocation_ends_with_the_stream_of_its_client() {
     let mut rig = Rig::new();
     let path = Path { transport: Transport::Tcp, ..client_path(0) };

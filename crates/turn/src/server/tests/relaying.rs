@@ -302,6 +302,49 @@ fn sec_28_clients_of_one_server_reach_each_others_relays_and_nothing_else_of_it(
 }
 
 #[test]
+fn sec_28_an_address_that_becomes_the_servers_own_is_guarded_from_then_on() {
+    const LATER: &str = "198.51.100.2";
+    let ssh = addr("198.51.100.2:22");
+    let mut rig = Rig::new();
+    let mut one = Client::new(0);
+    one.allocated(&mut rig);
+    // As long as it is anybody's, all of its ports are.
+    assert_eq!(
+        (one.permit(&mut rig, "198.51.100.2:22"), one.bind(&mut rig, 0x4000, "198.51.100.2:22")),
+        (0, 0)
+    );
+    let send = one.send_indication(ssh, b"hi");
+    assert_eq!(rig.receive(one.path, &send).sent().0.path.remote, ssh);
+    let now = rig.now;
+    rig.server().reconfigure(now, config().with_relay(RelayAddress::new(LATER.parse().unwrap())));
+    rig.settle();
+    for _ in 0..2 {
+        assert_eq!(rig.receive(one.path, &send), Out::Nothing);
+        assert_eq!(rig.receive(one.path, &channel_data(0x4000, b"hi")), Out::Nothing);
+        // Nor is it anybody's again when the permission is refreshed.
+        assert_eq!(one.permit(&mut rig, "198.51.100.2:0"), 0);
+    }
+    assert_eq!(one.bind(&mut rig, 0x4000, "198.51.100.2:22"), 403);
+    // The relays that are made there are found.
+    let mut others = (1..64).map(Client::new);
+    let relay =
+        others.find_map(|mut it| Some(it.allocated(&mut rig)).filter(|it| it.ip() == ssh.ip())).unwrap();
+    let send_there = one.send_indication(relay, b"hi");
+    assert_eq!(rig.receive(one.path, &send_there).sent().0.path.remote, relay);
+    // And the configuration that leaves it behind does not give it away while there are some.
+    rig.server().reconfigure(now, config());
+    rig.settle();
+    assert_eq!(rig.receive(one.path, &send), Out::Nothing);
+    assert_eq!(rig.receive(one.path, &send_there).sent().0.path.remote, relay);
+    rig.server().revoke(now, "user");
+    rig.server().reconfigure(now, config());
+    rig.settle();
+    one.allocated(&mut rig);
+    assert_eq!(one.permit(&mut rig, "198.51.100.2:22"), 0);
+    assert_eq!(rig.receive(one.path, &send).sent().0.path.remote, ssh);
+}
+
+#[test]
 fn rfc8656_14_marks_and_fragmentation() {
     let (mut rig, mut client) = (Rig::new(), Client::new(0));
     let relayed = client.allocated(&mut rig);

@@ -3,7 +3,10 @@
 use ginnel_core::{Notice, Path, Transport};
 use ginnel_stun::{Class, Message, Method, attribute::*};
 
-use super::{super::policy::Rate, rig::*};
+use super::{
+    super::{Listener, policy::Rate},
+    rig::*,
+};
 
 const PEER: &str = "203.0.113.9:7000";
 
@@ -290,6 +293,30 @@ fn rfc6062_5_4_connection_bind_needs_a_stream_and_a_pending_connection_of_the_us
     // The stream that is joined already takes no other.
     let another = id_of(&connect(&mut rig, &mut control, "203.0.113.9:7001"));
     assert_eq!(bind(&mut rig, &mut data, another), 400);
+}
+
+#[test]
+fn rfc6062_4_3_connection_bind_comes_where_the_control_connection_is() {
+    let elsewhere = "198.51.100.1:443".parse().unwrap();
+    let config = tcp_config().with_listener(Listener::new(Transport::Tcp, elsewhere)).with_mobility(true);
+    let mut rig = Rig::with(config);
+    let mobile: Fill<'_> = &|it| tcp(it).attribute(&MobilityTicket(b"")).unwrap();
+    let mut control = client(0);
+    let said = control.ask(&mut rig, Method::ALLOCATE, mobile);
+    let ticket = said.get::<MobilityTicket<'_>>().unwrap().0.to_vec();
+    let id = id_of(&connect(&mut rig, &mut control, PEER));
+    let by_tls = |n| Client::named("user", Path { transport: Transport::Tls, ..client_path(n) });
+    assert_eq!(bind(&mut rig, &mut by_tls(1), id), 400);
+    let other_port = Client::named("user", Path { local: elsewhere, ..stream(1) });
+    assert_eq!(bind(&mut rig, &mut other_port.clone(), id), 400);
+    assert_eq!(bind(&mut rig, &mut client(1), id), 0);
+    // One that moves is at two of them.
+    let (tls, tcp) =
+        ["203.0.113.9:7001", "203.0.113.9:7002"].map(|it| id_of(&connect(&mut rig, &mut control, it))).into();
+    let moves: Fill<'_> = &|it| it.attribute(&MobilityTicket(&ticket)).unwrap();
+    assert_eq!(by_tls(2).ask(&mut rig, Method::REFRESH, moves).code, 0);
+    assert_eq!((bind(&mut rig, &mut by_tls(3), tls), bind(&mut rig, &mut client(4), tcp)), (0, 0));
+    assert_eq!(bind(&mut rig, &mut other_port.clone(), tcp), 400);
 }
 
 #[test]

@@ -123,3 +123,12 @@ fn the_same_seed_makes_the_same_tokens() {
     assert_eq!(script(), script());
     assert_eq!(std::format!("{:?}", tokens(0, 1)), "Tokens(Shard { index: 0, count: 1 })");
 }
+
+#[test]
+fn shards_with_one_seed_never_draw_the_same() {
+    let key = TokenKey::new([7; 32]);
+    let [mut one, mut other] =
+        [0, 1].map(|index| Tokens::new(&key, Shard::new(index, 2), Seed::new([1; 32])));
+    assert_ne!(one.ticket(7, 1)[..NONCE], other.ticket(7, 1)[..NONCE]);
+    assert_ne!(one.reservation()[1..4], other.reservation()[1..4]);
+}
