@@ -1,8 +1,11 @@
 //! The body of the fuzz target `turn_server`: octets are read by position as a script of requests, data, time, refused sockets
-//! and revoked users, played to one TURN server. After each step what came back is compared with a model of allocations,
-//! permissions and channels that knows the RFC's rules and nothing of the tables.
+//! and revoked users, of moving clients and of connections to peers, played to one TURN server. After each step what came
+//! back is compared with a model of allocations, permissions, channels, tickets and connections that knows the RFCs' rules
+//! and nothing of the tables.
 
 mod model;
+mod moves;
+mod streams;
 mod world;
 
 use world::World;

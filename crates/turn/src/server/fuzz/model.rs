@@ -12,22 +12,124 @@ use ginnel_core::Instant;
 pub(super) const PERMISSIONS: usize = 3;
 pub(super) const CHANNELS: usize = 2;
 
+/// Connections that a TCP allocation may have in these scripts.
+pub(super) const CONNECTIONS: usize = 2;
+
+/// RFC 6062: a stream to a peer, and the client's once it has come for it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: u32,
+    pub(super) peer: SocketAddr,
+    /// Until when the client may come.
+    until: Instant,
+    pub(super) client: Option<usize>,
+}
+/// RFC 8016: which ticket moves it next, and which one moved it last: its number, by whom, and until when it is known.
+#[derive(Debug, Default)]
+pub(super) struct Mobility {
+    pub(super) serial: u64,
+    used: Option<(u64, usize, Instant)>,
+}
+
 /// One allocation.
 #[derive(Debug)]
 pub(super) struct Allocation {
+    /// Its name in the model.
+    pub(super) name: u64,
     pub(super) user: usize,
+    /// Which client data goes to; none if its stream has ended.
+    pub(super) at: Option<usize>,
+    /// Which client it moves to.
+    pub(super) to: Option<usize>,
+    pub(super) mobility: Option<Mobility>,
+    pub(super) is_tcp: bool,
+    pub(super) connections: Vec<Connection>,
     /// IPv4 and IPv6, and until when.
     pub(super) relays: [Option<(SocketAddr, Instant)>; 2],
     permissions: BTreeMap<IpAddr, Instant>,
     channels: BTreeMap<u16, (SocketAddr, Instant)>,
 }
 impl Allocation {
-    pub(super) fn new(user: usize, relayed: &[SocketAddr], expires: Instant) -> Self {
+    pub(super) fn new(
+        name: u64,
+        user: usize,
+        at: usize,
+        is_tcp: bool,
+        relayed: &[SocketAddr],
+        expires: Instant,
+    ) -> Self {
         let mut relays = [None; 2];
         for &relay in relayed {
             relays[usize::from(relay.is_ipv6())] = Some((relay, expires));
         }
-        Self { user, relays, permissions: BTreeMap::new(), channels: BTreeMap::new() }
+        Self {
+            name,
+            user,
+            at: Some(at),
+            to: None,
+            mobility: None,
+            is_tcp,
+            connections: Vec::new(),
+            relays,
+            permissions: BTreeMap::new(),
+            channels: BTreeMap::new(),
+        }
+    }
+    pub(super) fn is_of(&self, client: usize) -> bool {
+        self.at == Some(client) || self.to == Some(client)
+    }
+    /// Data has come from this client.
+    pub(super) fn arrived(&mut self, client: usize) {
+        if self.to == Some(client) {
+            (self.at, self.to) = (self.to, None);
+        }
+    }
+    /// The stream of this client has ended. False if the allocation ends with it.
+    pub(super) fn left(&mut self, client: usize) -> bool {
+        if self.to == Some(client) {
+            self.to = None;
+        } else {
+            (self.at, self.to) = (self.to, None);
+        }
+        self.mobility.is_some()
+    }
+    /// Whether a ticket is good for a client: moves it, moves it again, or does not.
+    pub(super) fn judge(&self, now: Instant, serial: u64, client: usize) -> Option<bool> {
+        let mobility = self.mobility.as_ref()?;
+        if serial == mobility.serial && !self.is_of(client) {
+            return Some(true);
+        }
+        let again = mobility.used.is_some_and(|it| (it.0, it.1) == (serial, client) && now < it.2);
+        again.then_some(false)
+    }
+    pub(super) fn move_to(&mut self, now: Instant, client: usize) {
+        let Some(mobility) = &mut self.mobility else { return };
+        mobility.used = Some((mobility.serial, client, now + Duration::from_secs(30)));
+        mobility.serial += 1;
+        self.to = Some(client);
+        if self.at.is_none() {
+            self.arrived(client);
+        }
+    }
+    /// RFC 6062 section 5.2: why there is no connection to this peer.
+    pub(super) fn refuses(&self, peer: SocketAddr) -> Option<u16> {
+        if !self.is_tcp {
+            Some(403)
+        } else if self.relay_for(peer.ip()).is_none() {
+            Some(443)
+        } else if self.connections.iter().any(|it| it.peer == peer) {
+            Some(446)
+        } else if self.connections.len() >= CONNECTIONS {
+            Some(508)
+        } else if is_denied(peer.ip()) || peer.port() == 0 {
+            Some(403)
+        } else {
+            None
+        }
+    }
+    pub(super) fn connected(&mut self, now: Instant, peer: SocketAddr, id: u32) {
+        let until = now + Duration::from_secs(30);
+        self.connections.push(Connection { id, peer, until, client: None });
     }
     pub(super) fn relay_for(&self, peer: IpAddr) -> Option<SocketAddr> {
         self.relays[usize::from(peer.is_ipv6())].map(|it| it.0)
@@ -37,6 +139,7 @@ impl Allocation {
         for relay in &mut self.relays {
             relay.take_if(|it| it.1 <= now);
         }
+        self.connections.retain(|it| it.client.is_some() || now < it.until);
         self.relays.iter().any(Option::is_some)
     }
     fn forget(&mut self, now: Instant) {
@@ -81,6 +184,9 @@ impl Allocation {
     }
     /// RFC 8656 section 12.2: the code of the answer.
     pub(super) fn channel_bind(&mut self, now: Instant, number: u16, peer: SocketAddr) -> u16 {
+        if self.is_tcp {
+            return 403;
+        }
         self.forget(now);
         let other_peer = self.channels.get(&number).is_some_and(|it| it.0 != peer);
         let other_number = self.channel_of(now, peer).is_some_and(|it| it != number);

@@ -18,20 +18,22 @@ use ginnel_stun::{
 
 use super::{
     Script,
-    model::{Allocation, CHANNELS, PERMISSIONS},
+    model::{Allocation, CHANNELS, CONNECTIONS, Mobility, PERMISSIONS},
 };
-use crate::server::{Lifetimes, Limits, Listener, RelayAddress, Server, ServerConfig};
+use crate::server::{Lifetimes, Limits, Listener, RelayAddress, Server, ServerConfig, TcpLimits};
 
 const REALM: &str = "fuzz";
-const NAMES: [&str; 2] = ["one", "other"];
-const CLIENTS: usize = 4;
+pub(super) const NAMES: [&str; 2] = ["one", "other"];
+pub(super) const CLIENTS: usize = 4;
+/// With those that only come for connections: three streams, and one on another listener.
+pub(super) const PATHS: usize = CLIENTS + 4;
 const ALLOCATIONS: usize = 3;
 const NUMBERS: [u16; 5] = [0x4000, 0x4001, 0x4FFF, 0x7FFE, 0x7FFF];
 const LISTENER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), 3478);
 const V6: Ipv6Addr = Ipv6Addr::new(0x2606, 0x4700, 0, 0, 0, 0, 0, 1);
 
 /// Those that are permitted, one of another family, one that is denied, one on port 0.
-const PEERS: [SocketAddr; 7] = [
+pub(super) const PEERS: [SocketAddr; 7] = [
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)), 7_000),
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)), 7_001),
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 2)), 7_000),
@@ -43,10 +45,17 @@ const PEERS: [SocketAddr; 7] = [
 
 /// The driver.
 #[derive(Debug, Default)]
-struct Driver {
-    open: Vec<SocketAddr>,
-    sent: Vec<(Path, Vec<u8>)>,
-    refuse: u8,
+pub(super) struct Driver {
+    /// Sockets and listeners of relays.
+    pub(super) open: Vec<SocketAddr>,
+    pub(super) sent: Vec<(Path, Vec<u8>)>,
+    pub(super) refuse: u8,
+    /// Streams to and from peers.
+    pub(super) streams: Vec<Path>,
+    /// Streams of clients, each with that of the peer.
+    pub(super) spliced: Vec<(Path, Path)>,
+    /// The next peer does not answer.
+    pub(super) unreachable: bool,
 }
 impl<E> Io<E> for Driver {
     fn send(&mut self, transmit: Transmit, packet: &mut Packet<'_>) {
@@ -54,7 +63,8 @@ impl<E> Io<E> for Driver {
     }
     fn request(&mut self, request: Request) -> Option<Notice> {
         match request {
-            Request::Bind { ticket, ip, port: Port::Exact(port) } => {
+            Request::Bind { ticket, ip, port: Port::Exact(port) }
+            | Request::Listen { ticket, ip, port: Port::Exact(port), .. } => {
                 let local = SocketAddr::new(ip, port);
                 assert!(!self.open.contains(&local), "asked for what it has");
                 let refused = self.refuse > 0;
@@ -64,7 +74,26 @@ impl<E> Io<E> for Driver {
                 }
                 Some(Notice::Opened { ticket, result: if refused { Err(Refused::InUse) } else { Ok(local) } })
             }
-            Request::Release { local, .. } => {
+            Request::Connect { ticket, local: Some(local), remote, .. } => {
+                let stream = Path::new(Transport::Tcp, local, remote);
+                assert!(self.open.contains(&local) && !self.streams.contains(&stream), "{stream}");
+                let result = if self.unreachable { Err(Refused::Unreachable) } else { Ok(local) };
+                self.streams.extend(result.ok().map(|_| stream));
+                Some(Notice::Opened { ticket, result })
+            }
+            Request::Splice { one, other, .. } => {
+                assert!(
+                    self.streams.contains(&other)
+                        && self.spliced.iter().all(|it| it.0 != one && it.1 != other)
+                );
+                self.spliced.push((one, other));
+                None
+            }
+            Request::Release { transport, local, remote: Some(remote) } => {
+                self.close(Path::new(transport, local, remote));
+                None
+            }
+            Request::Release { local, remote: None, .. } => {
                 let at = self.open.iter().position(|it| *it == local);
                 self.open.swap_remove(at.expect("gives back what it has not"));
                 None
@@ -74,36 +103,61 @@ impl<E> Io<E> for Driver {
     }
     fn event(&mut self, _event: E) {}
 }
+impl Driver {
+    /// Closes a stream of a peer, and what is joined to it.
+    pub(super) fn close(&mut self, stream: Path) {
+        let at = self.streams.iter().position(|it| *it == stream);
+        self.streams.swap_remove(at.expect("closes what is not open"));
+        self.spliced.retain(|it| it.1 != stream);
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct World {
-    server: Checked<Server>,
-    driver: Driver,
-    now: Instant,
+    pub(super) server: Checked<Server>,
+    pub(super) driver: Driver,
+    pub(super) now: Instant,
     keys: Vec<IntegrityKey>,
     nonces: Vec<Vec<u8>>,
     next: u64,
-    model: Vec<Option<Allocation>>,
+    pub(super) model: Vec<Allocation>,
+    /// The newest tickets: of which allocation, with which number.
+    pub(super) tickets: Vec<(u64, u64, Vec<u8>)>,
+    /// The newest CONNECTION-IDs.
+    pub(super) ids: Vec<u32>,
     /// Ports that are held for tokens, and until when.
     reserved: Vec<(SocketAddr, Instant)>,
 }
 
-fn path(client: usize) -> Path {
-    let transport = if client == 0 { Transport::Tcp } else { Transport::Udp };
+pub(super) fn path(client: usize) -> Path {
+    let transport = match client {
+        0 | 4..=6 => Transport::Tcp,
+        7 => Transport::Tls,
+        _ => Transport::Udp,
+    };
     Path::new(transport, LISTENER, SocketAddr::new(Ipv4Addr::new(192, 0, 2, 1).into(), 5_000 + client as u16))
 }
-fn put<'v, 'p, 'a, A: Attribute<'v>>(open: MessageWriter<'p, 'a>, attribute: &A) -> MessageWriter<'p, 'a> {
+pub(super) fn put<'v, 'p, 'a, A: Attribute<'v>>(
+    open: MessageWriter<'p, 'a>,
+    attribute: &A,
+) -> MessageWriter<'p, 'a> {
     open.attribute(attribute).expect("room")
 }
-type Fill<'f> = &'f dyn for<'p, 'a> Fn(MessageWriter<'p, 'a>) -> MessageWriter<'p, 'a>;
+pub(super) type Fill<'f> = &'f dyn for<'p, 'a> Fn(MessageWriter<'p, 'a>) -> MessageWriter<'p, 'a>;
 
 impl World {
     pub(super) fn new() -> Self {
         let auth = AuthConfig::long_term(REALM).expect("a realm").with_challenge_limit(None);
-        let limits = Limits::default().with_allocations(ALLOCATIONS).with_peers(PERMISSIONS, CHANNELS);
+        let limits = Limits::default()
+            .with_allocations(ALLOCATIONS)
+            .with_peers(PERMISSIONS, CHANNELS)
+            .with_tcp(TcpLimits::default().with_per_allocation(CONNECTIONS));
         let config = ServerConfig::new(auth)
             .with_listener(Listener::new(Transport::Udp, LISTENER))
             .with_listener(Listener::new(Transport::Tcp, LISTENER))
+            .with_listener(Listener::new(Transport::Tls, LISTENER))
+            .with_tcp_relays(true)
+            .with_mobility(true)
             .with_relay(RelayAddress::new(LISTENER.ip()))
             .with_relay(RelayAddress::new(V6.into()))
             .with_ports(50_000..=50_063)
@@ -119,16 +173,18 @@ impl World {
             driver: Driver::default(),
             now: Instant::EPOCH,
             keys: NAMES.iter().map(key).collect(),
-            nonces: vec![Vec::new(); CLIENTS],
+            nonces: vec![Vec::new(); PATHS],
             next: 0,
-            model: (0..CLIENTS).map(|_| None).collect(),
+            model: Vec::new(),
+            tickets: Vec::new(),
+            ids: Vec::new(),
             reserved: Vec::new(),
         }
     }
 
     pub(super) fn step(&mut self, script: &mut Script<'_>) {
         let client = script.below(CLIENTS as u8);
-        match script.below(12) {
+        match script.below(18) {
             0 => self.pass(Duration::from_secs(u64::from(script.octet()) * 5)),
             1 | 2 => self.allocate(script, client),
             3 => self.refresh(script, client),
@@ -138,6 +194,11 @@ impl World {
             8 => self.channel_data(script, client),
             9 => self.peer_data(script),
             10 => self.anything(script, client),
+            11 | 12 => self.move_by_ticket(script, client),
+            13 => self.connect(script, client),
+            14 => self.accept(script, client),
+            15 => self.connection_bind(script),
+            16 => self.end_stream(script, client),
             _ => self.operate(script, client),
         }
     }
@@ -146,28 +207,31 @@ impl World {
         assert!(self.driver.sent.is_empty(), "an answer that nobody waited for");
         let now = self.now;
         let server = self.server.get();
-        let live = self.model.iter().flatten();
-        assert_eq!(server.stats().allocations, live.clone().count() as u64);
-        let relays: Vec<_> = live.flat_map(|it| it.relays.iter().flatten().map(|it| it.0)).collect();
-        let reserved = self.reserved.iter().map(|it| it.0);
-        let mut expected: Vec<_> = relays.into_iter().chain(reserved).collect();
+        assert_eq!(server.stats().allocations, self.model.len() as u64);
+        let relays = self.model.iter().flat_map(|it| it.relays.iter().flatten().map(|it| it.0));
+        let mut expected: Vec<_> = relays.chain(self.reserved.iter().map(|it| it.0)).collect();
         expected.sort_unstable();
         self.driver.open.sort_unstable();
         assert_eq!(self.driver.open, expected, "sockets");
         for info in server.allocations(now) {
-            let client = (0..CLIENTS).find(|&it| path(it) == info.client).expect("a client");
-            let model = self.model[client].as_mut().expect("an allocation");
+            let relays = |it: &Allocation| it.relays.map(|relay| relay.map(|it| it.0));
+            let model = self.model.iter_mut().find(|it| relays(it) == info.relayed).expect("an allocation");
             assert_eq!((info.permissions, info.channels), model.counts(now));
             assert_eq!(info.user, NAMES[model.user]);
+            match model.at {
+                Some(client) => assert_eq!(info.client, path(client)),
+                None => assert_eq!(info.client.remote.port(), 0),
+            }
         }
+        self.look_at_streams();
     }
     pub(super) fn end(&mut self) {
         self.server.close(self.now);
         self.settle();
-        assert!(self.server.is_closed() && self.driver.open.is_empty());
+        assert!(self.server.is_closed() && self.driver.open.is_empty() && self.driver.streams.is_empty());
     }
 
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let mut buffer = [0; 2048];
         let _ = settle(&mut self.server, self.now, &mut buffer, &mut self.driver);
     }
@@ -179,9 +243,7 @@ impl World {
         }
         self.now = end;
         self.settle();
-        for slot in &mut self.model {
-            slot.take_if(|it| !it.expire(end));
-        }
+        self.model.retain_mut(|it| it.expire(end));
         self.reserved.retain(|it| end < it.1);
     }
     fn receive(&mut self, path: Path, octets: &[u8]) -> Option<(Path, Vec<u8>)> {
@@ -213,8 +275,20 @@ impl World {
         put(put(put(open, &name), &realm), &nonce).integrity(&self.keys[user]).expect("room").finish();
         packet.bytes().to_vec()
     }
+    pub(super) fn of(&self, client: usize) -> Option<&Allocation> {
+        self.model.iter().find(|it| it.is_of(client))
+    }
+    pub(super) fn of_mut(&mut self, client: usize) -> Option<&mut Allocation> {
+        self.model.iter_mut().find(|it| it.is_of(client))
+    }
     /// The code of the answer, and the answer. A nonce that is none or stale is replaced first.
-    fn ask(&mut self, client: usize, user: usize, method: Method, fill: Fill<'_>) -> (u16, Vec<u8>) {
+    pub(super) fn ask(
+        &mut self,
+        client: usize,
+        user: usize,
+        method: Method,
+        fill: Fill<'_>,
+    ) -> (u16, Vec<u8>) {
         for _ in 0..2 {
             let request = self.request(client, user, method, fill);
             let (to, octets) = self.receive(path(client), &request).expect("an answer");
@@ -232,13 +306,16 @@ impl World {
     }
 
     fn allocate(&mut self, script: &mut Script<'_>, client: usize) {
-        let (user, kind) = (script.below(2), script.below(5));
+        let (user, kind) = (script.below(2), script.below(8));
+        let (is_tcp, is_mobile) = (kind >= 6, matches!(kind, 5 | 7));
         let expected_families = match kind {
             4 => 2,
             _ => 1,
         };
         let fill: Fill<'_> = &|open| {
-            let open = put(open, &RequestedTransport::UDP);
+            let protocol = if is_tcp { RequestedTransport::TCP } else { RequestedTransport::UDP };
+            let open = put(open, &protocol);
+            let open = if is_mobile { put(open, &MobilityTicket(b"")) } else { open };
             match kind {
                 1 => put(open, &EvenPort { reserve_next: false }),
                 2 => put(open, &EvenPort { reserve_next: true }),
@@ -247,14 +324,16 @@ impl World {
                 _ => open,
             }
         };
-        let is_taken = self.model[client].is_some();
-        let is_full = self.model.iter().flatten().count() >= ALLOCATIONS;
+        let is_taken = self.of(client).is_some();
+        let is_full = self.model.len() >= ALLOCATIONS;
         let refused = core::mem::take(&mut self.driver.refuse);
         // At most two are refused, so that there is always another port.
         self.driver.refuse = refused.min(2);
         let (code, octets) = self.ask(client, user, Method::ALLOCATE, fill);
         let expected = if is_taken {
             437
+        } else if is_tcp && path(client).transport == Transport::Udp {
+            400
         } else if is_full {
             508
         } else {
@@ -279,11 +358,16 @@ impl World {
             let above = SocketAddr::new(relayed[0].ip(), relayed[0].port() + 1);
             self.reserved.push((above, self.now + Duration::from_secs(30)));
         }
-        self.model[client] = Some(Allocation::new(user, &relayed, self.now + Duration::from_secs(600)));
+        let (name, expires) = (self.next, self.now + Duration::from_secs(600));
+        let mut allocation = Allocation::new(name, user, client, is_tcp, &relayed, expires);
+        allocation.mobility = is_mobile.then(Mobility::default);
+        self.model.push(allocation);
+        assert_eq!(message.has(AttributeType::MOBILITY_TICKET), is_mobile);
+        self.keep_ticket(name, 0, &octets);
     }
     /// Of a request about an allocation: what is wrong with who asks.
-    fn objection(&self, client: usize, user: usize) -> Option<u16> {
-        match &self.model[client] {
+    pub(super) fn objection(&self, client: usize, user: usize) -> Option<u16> {
+        match self.of(client) {
             None => Some(437),
             Some(allocation) if allocation.user != user => Some(441),
             Some(_) => None,
@@ -291,39 +375,43 @@ impl World {
     }
     fn refresh(&mut self, script: &mut Script<'_>, client: usize) {
         let (user, family, kind) = (script.below(2), script.below(3), script.below(4));
-        let lifetime = [0, 1, 900, 100_000][kind];
-        let fill: Fill<'_> = &|open| {
-            let open = put(open, &Lifetime(lifetime));
-            match family {
-                1 => put(open, &RequestedAddressFamily(AddressFamily::Ipv4)),
-                2 => put(open, &RequestedAddressFamily(AddressFamily::Ipv6)),
-                _ => open,
-            }
-        };
+        let fill: Fill<'_> = &|open| refresh(open, family, kind);
         let (code, octets) = self.ask(client, user, Method::REFRESH, fill);
         if let Some(objection) = self.objection(client, user) {
             assert_eq!(code, objection);
             return;
         }
+        let Some(at) = self.model.iter().position(|it| it.is_of(client)) else { return };
+        self.refreshed(at, family, kind, code, &octets);
+    }
+    /// What becomes of a refresh of allocation `at`: the lifetime that was granted.
+    pub(super) fn refreshed(
+        &mut self,
+        at: usize,
+        family: usize,
+        kind: usize,
+        code: u16,
+        octets: &[u8],
+    ) -> Option<u32> {
         let concerns = |place: usize| family == 0 || family == place + 1;
         let now = self.now;
-        let Some(allocation) = &mut self.model[client] else { return };
+        let allocation = &mut self.model[at];
         if !(0..2).any(|place| concerns(place) && allocation.relays[place].is_some()) {
             assert_eq!(code, 443);
-            return;
+            return None;
         }
         let granted = [0, 600, 900, 3_600][kind];
-        let said = Message::parse(&octets).expect("a message").get::<Lifetime>().expect("well formed");
+        let said = Message::parse(octets).expect("a message").get::<Lifetime>().expect("well formed");
         assert_eq!((code, said), (0, Some(Lifetime(granted))));
-        for (place, relay) in allocation.relays.iter_mut().enumerate().filter(|it| concerns(it.0)) {
-            let _ = place;
+        for (_, relay) in (0..).zip(&mut allocation.relays).filter(|it| concerns(it.0)) {
             if let Some(relay) = relay {
                 relay.1 = now + Duration::from_secs(u64::from(granted));
             }
         }
         if !allocation.expire(now) {
-            self.model[client] = None;
+            self.model.remove(at);
         }
+        Some(granted)
     }
     fn permit(&mut self, script: &mut Script<'_>, client: usize) {
         let (user, count) = (script.below(2), script.below(4));
@@ -331,9 +419,9 @@ impl World {
         let fill: Fill<'_> = &|open| peers.iter().fold(open, |open, peer| put(open, &XorPeerAddress(*peer)));
         let (code, _) = self.ask(client, user, Method::CREATE_PERMISSION, fill);
         let now = self.now;
-        let expected = self.objection(client, user).unwrap_or_else(|| {
-            self.model[client].as_mut().map_or(437, |it| it.create_permission(now, &peers))
-        });
+        let expected = self
+            .objection(client, user)
+            .unwrap_or_else(|| self.of_mut(client).map_or(437, |it| it.create_permission(now, &peers)));
         assert_eq!(code, expected, "CreatePermission {peers:?}");
     }
     fn bind(&mut self, script: &mut Script<'_>, client: usize) {
@@ -342,9 +430,9 @@ impl World {
         let fill: Fill<'_> = &|open| put(put(open, &ChannelNumber(number)), &XorPeerAddress(peer));
         let (code, _) = self.ask(client, user, Method::CHANNEL_BIND, fill);
         let now = self.now;
-        let expected = self.objection(client, user).unwrap_or_else(|| {
-            self.model[client].as_mut().map_or(437, |it| it.channel_bind(now, number, peer))
-        });
+        let expected = self
+            .objection(client, user)
+            .unwrap_or_else(|| self.of_mut(client).map_or(437, |it| it.channel_bind(now, number, peer)));
         assert_eq!(code, expected, "ChannelBind {number:#x} {peer}");
     }
 
@@ -357,7 +445,10 @@ impl World {
             MessageWriter::new(&mut packet, Class::Indication, Method::SEND, TransactionId::new([1; 12]));
         put(put(open.expect("room"), &XorPeerAddress(peer)), &Data(data)).finish();
         let out = self.receive(path(client), packet.bytes());
-        let allocation = self.model[client].as_ref().filter(|it| it.permits(self.now, peer.ip()));
+        if let Some(it) = self.of_mut(client) {
+            it.arrived(client);
+        }
+        let allocation = self.of(client).filter(|it| !it.is_tcp && it.permits(self.now, peer.ip()));
         let relay = allocation.and_then(|it| it.relay_for(peer.ip())).filter(|_| peer.port() != 0);
         assert_eq!(out, relay.map(|relay| (Path::udp(relay, peer), data.to_vec())));
     }
@@ -368,7 +459,10 @@ impl World {
         octets.extend((data.len() as u16).to_be_bytes());
         octets.extend(data);
         let out = self.receive(path(client), &octets);
-        let allocation = self.model[client].as_ref();
+        if let Some(it) = self.of_mut(client) {
+            it.arrived(client);
+        }
+        let allocation = self.of(client);
         let peer = allocation.and_then(|it| it.channel(self.now, number));
         let relay = peer.and_then(|peer| allocation?.relay_for(peer.ip()));
         let expected = relay.zip(peer).map(|(relay, peer)| (Path::udp(relay, peer), data.to_vec()));
@@ -379,15 +473,16 @@ impl World {
         let peer = if script.below(4) == 0 { PEERS[5] } else { peer };
         let len = script.below(9);
         let data = script.octets(len);
-        let Some(relay) = self.model[client].as_ref().and_then(|it| it.relay_for(peer.ip())) else { return };
+        let Some(allocation) = self.of(client).filter(|it| !it.is_tcp) else { return };
+        let (name, Some(relay)) = (allocation.name, allocation.relay_for(peer.ip())) else { return };
         let out = self.receive(Path::udp(relay, peer), data);
-        let Some(allocation) = &self.model[client] else { return };
+        let Some(allocation) = self.model.iter().find(|it| it.name == name) else { return };
         if !allocation.permits(self.now, peer.ip()) {
             assert_eq!(out, None);
             return;
         }
         let (to, octets) = out.expect("it is permitted");
-        assert_eq!(to, path(client));
+        assert_eq!(Some(to), allocation.at.map(path).or(Some(to).filter(|it| it.remote.port() == 0)));
         match allocation.channel_of(self.now, peer) {
             Some(number) => {
                 let header = [number.to_be_bytes(), (data.len() as u16).to_be_bytes()].concat();
@@ -422,11 +517,10 @@ impl World {
         match script.below(3) {
             0 => {
                 let user = script.below(2);
-                let mine = |it: &Option<Allocation>| it.as_ref().is_some_and(|it| it.user == user);
-                let count = self.model.iter().filter(|it| mine(it)).count();
+                let count = self.model.iter().filter(|it| it.user == user).count();
                 assert_eq!(self.server.get_mut().revoke(self.now, NAMES[user]), count);
                 self.settle();
-                self.model.iter_mut().filter(|it| mine(it)).for_each(|it| *it = None);
+                self.model.retain(|it| it.user != user);
             }
             1 => self.driver.refuse = script.octet() % 3,
             _ => {
@@ -435,9 +529,23 @@ impl World {
                     self.server
                         .handle_notice(self.now, Notice::Lost { transport, local, remote: Some(remote) });
                     self.settle();
-                    self.model[client] = None;
+                    self.model.retain_mut(|it| !it.is_of(client) || it.left(client));
                 }
             }
         }
+    }
+}
+
+/// A Refresh of one family or of both, with one of four lifetimes.
+pub(super) fn refresh<'p, 'a>(
+    open: MessageWriter<'p, 'a>,
+    family: usize,
+    kind: usize,
+) -> MessageWriter<'p, 'a> {
+    let open = put(open, &Lifetime([0, 1, 900, 100_000][kind]));
+    match family {
+        1 => put(open, &RequestedAddressFamily(AddressFamily::Ipv4)),
+        2 => put(open, &RequestedAddressFamily(AddressFamily::Ipv6)),
+        _ => open,
     }
 }
