@@ -5,6 +5,7 @@ use std::{
     fmt, io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use ginnel::{
@@ -147,6 +148,8 @@ impl Start {
         let settings = &self.settings;
         let limits = driver::Limits::default()
             .with_accepted(settings.max_streams as usize, settings.max_streams_per_source as usize)
+            // RFC 6062 section 5.2: at least 30 seconds for a peer of a TCP relay.
+            .with_connected(settings.max_streams as usize, Duration::from_secs(30))
             .with_idle(settings.stream_idle);
         let config = Config::default().with_limits(limits);
         match &self.tls {

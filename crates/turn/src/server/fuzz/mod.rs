@@ -21,6 +21,10 @@ impl<'a> Script<'a> {
     fn below(&mut self, n: u8) -> usize {
         usize::from(self.octet() % n)
     }
+    /// The first, three times of four: so that scripts of chance get on.
+    fn mostly(&mut self, usual: usize, other: usize) -> usize {
+        if self.below(4) == 0 { other } else { usual }
+    }
     fn octets(&mut self, n: usize) -> &'a [u8] {
         let (front, rest) = self.0.split_at(n.min(self.0.len()));
         self.0 = rest;

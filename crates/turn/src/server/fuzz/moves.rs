@@ -23,15 +23,19 @@ impl World {
     }
     /// RFC 8016 section 3.2.2: a Refresh with a ticket, good or bad, of whoever, from wherever.
     pub(super) fn move_by_ticket(&mut self, script: &mut Script<'_>, client: usize) {
-        let (user, family, kind) = (script.below(2), script.below(3), script.below(4));
+        let (family, kind) = (script.below(3), script.below(4));
+        let family = script.mostly(0, family);
         let (which, flaw) = (usize::from(script.octet()), script.below(8));
-        let Some((name, serial, mut ticket)) = self.tickets.get(which % self.tickets.len().max(1)).cloned()
+        let Some((name, serial, mut ticket)) =
+            self.tickets.iter().rev().nth(which % self.tickets.len().max(1)).cloned()
         else {
             return;
         };
         if flaw == 0 {
             ticket[which % 44] ^= 1;
         }
+        let whose = self.model.iter().find(|it| it.name == name);
+        let user = script.mostly(whose.map_or(0, |it| it.user), 1);
         let fill: Fill<'_> = &|open| put(refresh(open, family, kind), &MobilityTicket(&ticket));
         let (code, octets) = self.ask(client, user, Method::REFRESH, fill);
         let at = self.model.iter().position(|it| it.name == name);

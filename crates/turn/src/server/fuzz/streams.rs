@@ -36,7 +36,9 @@ impl World {
     }
     /// RFC 6062 section 5.2.
     pub(super) fn connect(&mut self, script: &mut Script<'_>, client: usize) {
-        let (user, peer) = (script.below(2), PEERS[script.below(PEERS.len() as u8)]);
+        let client = script.mostly(0, client);
+        let user = script.mostly(self.of(client).map_or(0, |it| it.user), 1);
+        let peer = PEERS[script.below(PEERS.len() as u8)];
         self.driver.unreachable = script.below(4) == 0;
         let fill: Fill<'_> = &|open| put(open, &XorPeerAddress(peer));
         let (code, octets) = self.ask(client, user, Method::CONNECT, fill);
@@ -61,6 +63,7 @@ impl World {
     }
     /// RFC 6062 section 5.3: a peer comes.
     pub(super) fn accept(&mut self, script: &mut Script<'_>, client: usize) {
+        let client = script.mostly(0, client);
         let peer = PEERS[[0, 1, 2, 4][script.below(4)]];
         let Some(allocation) = self.of(client).filter(|it| it.is_tcp) else { return };
         let relay = allocation.relay_for(peer.ip()).expect("a TCP allocation is of IPv4 here");
@@ -84,9 +87,12 @@ impl World {
     }
     /// RFC 6062 section 5.4: somebody comes for a connection.
     pub(super) fn connection_bind(&mut self, script: &mut Script<'_>) {
-        let (user, client) = (script.below(2), script.below(PATHS as u8));
+        let client = script.below(PATHS as u8);
+        let client = script.mostly(CLIENTS + client % 4, client);
         let which = usize::from(script.octet());
-        let Some(&id) = self.ids.get(which % self.ids.len().max(1)) else { return };
+        let Some(&id) = self.ids.iter().rev().nth(which % self.ids.len().max(1)) else { return };
+        let whose = self.model.iter().find(|it| it.connections.iter().any(|it| it.id == id));
+        let user = script.mostly(whose.map_or(0, |it| it.user), 1);
         let id = if script.below(8) == 0 { id ^ 1 } else { id };
         // Nothing more is heard of a stream that is joined; and a client of other steps does not become one.
         let is_joined = self.driver.spliced.iter().any(|it| it.0 == path(client));
@@ -120,7 +126,7 @@ impl World {
     }
     /// A stream to a peer ends, and what is joined to it.
     pub(super) fn end_stream(&mut self, script: &mut Script<'_>, client: usize) {
-        let which = script.below(2);
+        let (which, client) = (script.below(2), script.mostly(0, client));
         let now = self.now;
         let Some(allocation) = self.of_mut(client).filter(|it| which < it.connections.len()) else { return };
         let connection = allocation.connections.remove(which);
