@@ -25,7 +25,8 @@ pub struct Stats {
     /// Datagrams that came to a multicast or broadcast address at a socket for every unicast address: there is no path to
     /// say of them, and an answer to all would serve an attacker. They are dropped.
     pub misdirected: u64,
-    /// Datagrams for an address that is not open, and messages for a stream that is not.
+    /// Datagrams for an address that is not open, and messages for a stream that is not; of DTLS also datagrams too long for a
+    /// handshake.
     pub not_open: u64,
     /// Messages that came on streams.
     pub messages_received: u64,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use dimpl::{Dtls, Error, Output};
 use ginnel_core::{Epoch, Instant, Packet, Path, Ticket};
 
-use super::{COOKIE, Hello, Verify, with_cookie};
+use super::{COOKIE, Hello, Verify, number, renumber, with_cookie};
 use crate::{Limits, stream::Source};
 
 /// Messages that wait to be shown to the machine: those of one datagram.
@@ -25,6 +25,8 @@ pub(crate) struct Association {
     pub(crate) accepted: Option<Source>,
     /// The client's, by which a new one is told from a repetition.
     pub(crate) random: [u8; 32],
+    /// What is added to the sequence numbers of plain records.
+    shift: u64,
     /// When the library wants to be called.
     wake: Option<Instant>,
     pub(crate) alarm: Option<Instant>,
@@ -77,6 +79,7 @@ impl Association {
             verify,
             accepted,
             random: [0; 32],
+            shift: 0,
             wake: None,
             alarm: None,
             active: now,
@@ -118,6 +121,10 @@ impl Association {
         }
         cookie.copy_from_slice(hello.cookie());
         self.random = hello.random;
+        // The library would count from its own HelloVerifyRequest, the one that it thinks was sent. But the first ServerHello
+        // bears the number of its ClientHello (RFC 6347 section 4.2.1): a lower one may have been a request's, and then the
+        // client takes it for a replay.
+        self.shift = number(hello.sequence()).wrapping_sub(1);
         let first = hello.first();
         with_cookie(hello.random, cookie, || {
             let shown = self.step(now, epoch, Some(&first), &mut |_| {});
@@ -133,10 +140,15 @@ impl Association {
         datagram: Option<&[u8]>,
         send: &mut dyn FnMut(&[u8]),
     ) -> Step {
+        let before = self.inbox.len();
         // `handle_packet` takes no time: the library learns it first.
         let ticked = self.library.handle_timeout(epoch.to_std(now));
         let given = datagram.map_or(Ok(()), |datagram| self.library.handle_packet(datagram));
         let drained = self.drain(epoch, send);
+        if self.inbox.len() > before {
+            // Only what its peer alone can have said keeps it: anybody can send octets from his address.
+            self.active = now;
+        }
         match (ticked.and(given), drained) {
             (_, ended @ (Step::Ended | Step::Untrusted | Step::Failed)) => ended,
             // Anyone can send what makes one too many wait for those before it.
@@ -149,7 +161,13 @@ impl Association {
         let mut step = Step::On;
         loop {
             match self.library.poll_output(&mut self.scratch) {
-                Output::Packet(record) => send(record),
+                Output::Packet(datagram) => {
+                    let datagram = ..datagram.len();
+                    if self.shift != 0 {
+                        renumber(&mut self.scratch[datagram], self.shift);
+                    }
+                    send(&self.scratch[datagram]);
+                }
                 // Judged before anything that follows from it leaves.
                 Output::PeerCert(certificate)
                     if self.verify.as_ref().is_some_and(|verify| !verify.trusts(certificate)) =>

@@ -12,6 +12,7 @@
 /// Of a record, and of a handshake message in it.
 const RECORD: usize = 13;
 const HANDSHAKE: usize = 12;
+const ALERT: u8 = 21;
 const CLIENT_HELLO: u8 = 1;
 const HELLO_VERIFY_REQUEST: u8 = 3;
 /// Where the body begins, and in it the random.
@@ -42,7 +43,7 @@ impl<'d> Hello<'d> {
         let whole = header[0] == CLIENT_HELLO
             && header[1..4] == header[9..12]
             && header[6..9] == [0; 3]
-            && number(&header[1..4]) + HANDSHAKE == length;
+            && number(&header[1..4]) + HANDSHAKE as u64 == length as u64;
         let random = record.get(RANDOM..SESSION_ID)?.try_into().ok().filter(|_| whole)?;
         let start = SESSION_ID + 1 + usize::from(*record.get(SESSION_ID)?);
         let cookie = usize::from(*record.get(start)?);
@@ -52,6 +53,11 @@ impl<'d> Hello<'d> {
 
     pub(crate) fn cookie(&self) -> &'d [u8] {
         &self.record[self.start..self.end]
+    }
+
+    /// Whether its client knows no DTLS 1.2. Minor versions count down, and there is no 1.1.
+    pub(crate) fn is_too_old(&self) -> bool {
+        self.record[BODY] != 254 || self.record[BODY + 1] > 253
     }
 
     /// The sequence number of its record.
@@ -93,8 +99,39 @@ pub(crate) fn verify_request(hello: &Hello<'_>, cookie: &[u8; COOKIE]) -> [u8; B
     request
 }
 
-fn number(octets: &[u8]) -> usize {
-    octets.iter().fold(0, |number, octet| number << 8 | usize::from(*octet))
+/// Why somebody cannot begin (RFC 5246 section 7.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alert {
+    HandshakeFailure = 40,
+    ProtocolVersion = 70,
+}
+
+/// A fatal alert in answer to a ClientHello: `level | description`. Its number is that of what it answers, which nothing that
+/// was sent before it had: so a client takes it for no replay.
+pub(crate) fn alert(hello: &Hello<'_>, why: Alert) -> [u8; RECORD + 2] {
+    const FATAL: u8 = 2;
+    let mut alert = [0; RECORD + 2];
+    alert[..3].copy_from_slice(&[ALERT, 254, 255]);
+    alert[5..11].copy_from_slice(hello.sequence());
+    alert[12..].copy_from_slice(&[2, FATAL, why as u8]);
+    alert
+}
+
+/// Adds to the sequence number of each record that is not encrypted.
+pub(crate) fn renumber(datagram: &mut [u8], by: u64) {
+    let mut left = datagram;
+    while let Some((header, rest)) = left.split_at_mut_checked(RECORD) {
+        if header[3..5] == [0, 0] {
+            let sequence = number(&header[5..11]).wrapping_add(by).to_be_bytes();
+            header[5..11].copy_from_slice(&sequence[2..]);
+        }
+        let length = rest.len().min(usize::from(u16::from_be_bytes([header[11], header[12]])));
+        left = &mut rest[length..];
+    }
+}
+
+pub(crate) fn number(octets: &[u8]) -> u64 {
+    octets.iter().fold(0, |number, octet| number << 8 | u64::from(*octet))
 }
 
 #[cfg(test)]
@@ -154,5 +191,33 @@ mod tests {
         expected.extend([0xaa; COOKIE]);
         assert_eq!(request[..], expected);
         assert!(request.len() < hello.len());
+    }
+
+    #[test]
+    fn an_alert_bears_the_number_of_what_it_answers_and_old_versions_are_known() {
+        let mut hello = hello(&[]);
+        let alert = alert(&Hello::parse(&hello).unwrap(), Alert::ProtocolVersion);
+        assert_eq!(alert, [21, 254, 255, 0, 0, 0, 0, 0, 0, 0, 5, 0, 2, 2, 70]);
+        // DTLS 1.2 and what is newer, DTLS 1.0 and what is none.
+        for (version, old) in [([254, 253], false), ([254, 252], false), ([254, 255], true), ([3, 3], true)] {
+            hello[25..27].copy_from_slice(&version);
+            assert_eq!(Hello::parse(&hello).unwrap().is_too_old(), old, "{version:?}");
+        }
+    }
+
+    #[test]
+    fn plain_records_are_counted_on_and_others_left_alone() {
+        let record = |epoch, number, body: &[u8]| {
+            let mut record = vec![22, 254, 253, 0, epoch, 0, 0, 0, 0, 0, number, 0, body.len() as u8];
+            record.extend(body);
+            record
+        };
+        let mut datagram = [record(0, 1, b"hello"), record(0, 2, b""), record(1, 0, b"finished")].concat();
+        renumber(&mut datagram, 5);
+        assert_eq!(datagram, [record(0, 6, b"hello"), record(0, 7, b""), record(1, 0, b"finished")].concat());
+        // One less, for a hello that bears the number 0; and what is cut short.
+        let mut datagram = [record(0, 1, b"hello"), vec![22, 254, 253, 0, 0]].concat();
+        renumber(&mut datagram, 0_u64.wrapping_sub(1));
+        assert_eq!(datagram, [record(0, 0, b"hello"), vec![22, 254, 253, 0, 0]].concat());
     }
 }

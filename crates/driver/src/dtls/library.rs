@@ -82,11 +82,20 @@ thread_local! {
 }
 
 /// Lets the library work while a client with this random has this cookie.
+///
+/// The provider of a library is `'static`, shared by all its endpoints and told nothing of them, so this goes past it. Nothing
+/// but the cookie is ever an HMAC over the 32 octets of the random alone: the key derivation hashes a label and both randoms.
 pub(crate) fn with_cookie<T>(random: [u8; 32], cookie: [u8; COOKIE], work: impl FnOnce() -> T) -> T {
+    /// Takes it back, also where the work panics.
+    struct Given;
+    impl Drop for Given {
+        fn drop(&mut self) {
+            GIVEN.set(None);
+        }
+    }
     GIVEN.set(Some((random, cookie)));
-    let done = work();
-    GIVEN.set(None);
-    done
+    let _given = Given;
+    work()
 }
 
 /// HMAC as the library has it, but for the cookie.

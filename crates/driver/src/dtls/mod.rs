@@ -5,5 +5,5 @@ mod hello;
 mod library;
 
 pub(crate) use association::{Association, State, Step};
-pub(crate) use hello::{COOKIE, Hello, verify_request};
+pub(crate) use hello::{Alert, COOKIE, Hello, alert, number, renumber, verify_request};
 pub(crate) use library::{Library, Verify, usable, with_cookie};

@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use ginnel_core::{ANSWER, Ecn, HEADROOM, Path, Receive};
+use ginnel_core::{ANSWER, Ecn, HEADROOM, Path, Receive, Transport};
 
 use super::bell::Bell;
 use crate::Ejected;
@@ -60,7 +60,8 @@ impl PostStats {
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
-    /// Messages that were dropped here: too many were under way, there is no such shard, the stream was gone or not taken.
+    /// Messages that were dropped here: too many were under way, there is no such shard, the stream was gone or not taken, or it
+    /// is a DTLS association, which does not move.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -127,7 +128,10 @@ impl Post {
 
     /// Hands this message over, or if it came on a stream, keeps it until that is at hand.
     pub(super) fn hand_over(&mut self, shard: usize, input: &Receive<'_>) {
-        let parcel = (shard < self.offices.len() && shard != self.index).then(|| self.pack(input)).flatten();
+        // A DTLS association stays where it was begun: elsewhere, nobody could answer on its path.
+        let movable = shard < self.offices.len() && shard != self.index;
+        let movable = movable && input.path.transport != Transport::Dtls;
+        let parcel = movable.then(|| self.pack(input)).flatten();
         let Some(parcel) = parcel else { return self.lose() };
         if input.path.transport.is_stream() {
             self.pending = Some((shard, parcel));

@@ -28,7 +28,11 @@ macro_rules! dtls_tests {
             dtls_may_not_be_idle_for_long
             sec_41_ten_thousand_hellos_without_a_cookie_leave_nothing
             sec_41_half_open_dtls_is_bounded_and_the_oldest_goes
+            sec_41_half_open_dtls_keeps_little_of_what_it_is_sent
             a_dtls_client_that_begins_anew_is_another
+            who_begins_dtls_anew_and_does_not_finish_ends_nothing
+            who_cannot_speak_dtls_is_told_so
+            a_server_hello_is_no_replay_of_a_request
         );
     };
 }
@@ -267,6 +271,37 @@ pub async fn sec_41_half_open_dtls_is_bounded_and_the_oldest_goes<R: Runtime + C
     assert_eq!(server.0.streams(), LIMIT);
 }
 
+pub async fn sec_41_half_open_dtls_keeps_little_of_what_it_is_sent<R: Runtime + Clone>(runtime: R) {
+    let authority = Authority::new();
+    let (mut server, at) = serving(&runtime, &authority, Limits::default()).await;
+    let mut peer = Peer::new(at);
+    peer.hello();
+    until(&runtime, &mut [&mut server], |_| peer.take()).await;
+    peer.send();
+    until(&runtime, &mut [&mut server], |nodes| nodes[0].0.streams() == 1).await;
+    // The beginnings of messages that are not their turn: those of 2,048 octets may wait, one more is too long. So is a hello.
+    for len in [2_048_usize, 2_049, 60_000] {
+        let before = server.0.stats();
+        for number in 1..=40_u8 {
+            let [body, whole] = [len - 25, 0xff_ffff].map(|len| (len as u32).to_be_bytes());
+            let [_, body @ ..] = body;
+            let [_, whole @ ..] = whole;
+            let record = (len as u16 - 13).to_be_bytes();
+            let mut datagram = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 1, number, record[0], record[1], 16];
+            datagram.extend(whole);
+            datagram.extend([0, 100 + number, 0, 0, 0]);
+            datagram.extend(body);
+            datagram.resize(len, 7);
+            peer.socket.send(&datagram).expect("room");
+            let seen = before.received + u64::from(number);
+            until(&runtime, &mut [&mut server], |nodes| nodes[0].0.stats().received >= seen).await;
+        }
+        let expected = if len > 2_048 { 40 } else { 0 };
+        assert_eq!(server.0.stats().not_open - before.not_open, expected, "{len}");
+    }
+    assert_eq!(server.0.streams(), 1, "what anyone could have sent ends nothing");
+}
+
 pub async fn a_dtls_client_that_begins_anew_is_another<R: Runtime + Clone>(runtime: R) {
     let authority = Authority::new();
     let (mut server, at) = serving(&runtime, &authority, Limits::default()).await;
@@ -295,4 +330,127 @@ pub async fn a_dtls_client_that_begins_anew_is_another<R: Runtime + Clone>(runti
     let of_it: Vec<Notice> =
         server.1.notices.iter().copied().filter(|notice| !matches!(notice, Notice::Opened { .. })).collect();
     assert_eq!((of_it, server.0.streams()), (expected.to_vec(), 1));
+}
+
+/// From the address of somebody who is known, as who spoofs it and sees the answers, or who has got hold of a hello.
+pub async fn who_begins_dtls_anew_and_does_not_finish_ends_nothing<R: Runtime + Clone>(runtime: R) {
+    let authority = Authority::new();
+    let (mut server, at) = serving(&runtime, &authority, Limits::default()).await;
+    let mut peer = Peer::new(at);
+    peer.hello();
+    until(&runtime, &mut [&mut server], |nodes| {
+        while peer.take() {}
+        peer.send();
+        nodes[0].1.accepted().len() == 1
+    })
+    .await;
+    // Two strangers, one after the other: each gets as far as half open.
+    for random in [1, 2] {
+        let mut cookie = Vec::new();
+        let mut buf = [0; 4_096];
+        until(&runtime, &mut [&mut server], |nodes| {
+            while let Ok(len) = peer.socket.recv(&mut buf) {
+                // A HelloVerifyRequest.
+                if len == 60 && (buf[0], buf[13]) == (22, 3) {
+                    cookie = buf[28..len].to_vec();
+                }
+            }
+            let hello = client_hello([254, 253], &GOOD, random, &cookie, 1);
+            peer.socket.send(&hello).expect("room");
+            let stats = nodes[0].0.stats();
+            (nodes[0].0.streams(), stats.handshakes_failed) == (2, u64::from(random) - 1)
+        })
+        .await;
+        // Who was there is there.
+        let heard = server.0.stats().messages_received;
+        peer.library.handle_timeout(peer.epoch.to_std(Instant::EPOCH)).expect("time");
+        peer.library.send_application_data(b"\0still here").expect("open");
+        until(&runtime, &mut [&mut server], |nodes| {
+            peer.send();
+            nodes[0].0.stats().messages_received > heard
+        })
+        .await;
+    }
+    assert_eq!(server.0.streams(), 2, "one handshake of a path at a time");
+    assert_eq!(server.1.accepted().len(), 1);
+    let path = Path::new(Transport::Dtls, at, peer.socket.local_addr().expect("an address"));
+    assert!(!server.1.lost(path));
+    // Given back, it takes the stranger along that would follow it.
+    for _ in 0..2 {
+        server.0.with(|node, _| node.ask(Request::release(path)));
+        until(&runtime, &mut [&mut server], |_| true).await;
+    }
+    assert_eq!((server.0.traces(), server.0.streams()), ([0; 5], 0));
+}
+
+/// A ClientHello as `version | cipher suites` say, with a cookie, or none yet.
+fn client_hello(version: [u8; 2], suites: &[u8], random: u8, cookie: &[u8], sequence: u8) -> Vec<u8> {
+    let mut body = version.to_vec();
+    body.extend([random; 32]);
+    body.extend([0, cookie.len() as u8]);
+    body.extend(cookie);
+    body.extend([0, suites.len() as u8]);
+    body.extend(suites);
+    // No compression; supported_groups, signature_algorithms and extended_master_secret.
+    body.extend([1, 0, 0, 20, 0, 10, 0, 4, 0, 2, 0, 23, 0, 13, 0, 4, 0, 2, 4, 3, 0, 23, 0, 0]);
+    let length = body.len() as u8;
+    let mut datagram = vec![22, 254, 255, 0, 0, 0, 0, 0, 0, 0, sequence, 0, length + 12];
+    datagram.extend([1, 0, 0, length, 0, u8::from(!cookie.is_empty()), 0, 0, 0, 0, 0, length]);
+    datagram.extend(body);
+    datagram
+}
+
+/// What is answered to a hello, and then to its repetition with the cookie.
+async fn begin<R: Runtime + Clone>(
+    runtime: &R,
+    server: &mut Driven<R>,
+    socket: &UdpSocket,
+    version: [u8; 2],
+    suites: &[u8],
+    sequence: u8,
+) -> [Vec<u8>; 2] {
+    let mut buf = [0; 4_096];
+    let mut answers = [vec![], vec![]];
+    for round in 0..2_u8 {
+        // Behind the headers, the version and the length of the cookie.
+        let cookie = answers[0].get(28..).unwrap_or_default().to_vec();
+        socket.send(&client_hello(version, suites, 9, &cookie, sequence + round)).expect("room");
+        let mut len = 0;
+        until(runtime, &mut [server], |_| socket.recv(&mut buf).inspect(|count| len = *count).is_ok()).await;
+        answers[usize::from(round)] = buf[..len].to_vec();
+    }
+    answers
+}
+
+const GOOD: [u8; 2] = [0xc0, 0x2b];
+
+pub async fn who_cannot_speak_dtls_is_told_so<R: Runtime + Clone>(runtime: R) {
+    let authority = Authority::new();
+    let (mut server, at) = serving(&runtime, &authority, Limits::default()).await;
+    let socket = UdpSocket::bind((LOCALHOST, 0)).expect("loopback");
+    socket.connect(at).expect("loopback");
+    socket.set_nonblocking(true).expect("a socket");
+    // DTLS 1.0; and none of the ciphers: protocol_version and handshake_failure, both fatal.
+    for (version, suites, why) in
+        [([254, 255], &GOOD, 70), ([254, 253], &[0xc0, 0x0a], 40), ([254, 255], &[0xc0, 0x0a], 70)]
+    {
+        let [request, alert] = begin(&runtime, &mut server, &socket, version, suites, 3).await;
+        assert_eq!((request[13], request[10]), (3, 3), "HelloVerifyRequest, with the number of the hello");
+        assert_eq!(alert, [21, 254, 255, 0, 0, 0, 0, 0, 0, 0, 4, 0, 2, 2, why]);
+        assert_eq!(server.0.streams(), 0);
+    }
+    assert_eq!((server.0.traces(), server.0.stats().handshakes_failed), ([0; 5], 3));
+}
+
+pub async fn a_server_hello_is_no_replay_of_a_request<R: Runtime + Clone>(runtime: R) {
+    let authority = Authority::new();
+    let (mut server, at) = serving(&runtime, &authority, Limits::default()).await;
+    for sequence in [0, 1, 7] {
+        let socket = UdpSocket::bind((LOCALHOST, 0)).expect("loopback");
+        socket.connect(at).expect("loopback");
+        socket.set_nonblocking(true).expect("a socket");
+        let [request, hello] = begin(&runtime, &mut server, &socket, [254, 253], &GOOD, sequence).await;
+        assert_eq!((request[13], request[10]), (3, sequence));
+        assert_eq!((hello[13], hello[10]), (2, sequence + 1), "RFC 6347 section 4.2.1");
+    }
 }

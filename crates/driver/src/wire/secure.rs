@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   ClientHello, no cookie or a wrong one -> HelloVerifyRequest, and nothing is kept
-//!   ClientHello, the right cookie         -> an association, half open: bounded, the oldest goes
+//!   ClientHello, the right cookie         -> an association, half open: bounded, the oldest goes. It takes the place of one
+//!                                            that is open only when its handshake is done
 //!   anything of a known path              -> its association
 //!   anything else                         -> dropped; or the machine's, where its socket has that address too
 //! ```
@@ -21,12 +22,17 @@ use super::{Slot, Wire};
 use crate::{
     Runtime,
     bind::Sharing,
-    dtls::{Association, COOKIE, Hello, Library, State, Step, Verify, verify_request},
+    dtls::{Alert, Association, COOKIE, Hello, Library, State, Step, Verify, alert, verify_request},
     stream::Source,
 };
 
 /// A cookie is good in the span of time in which it was made, and in the next: so long, and up to twice that.
 const COOKIE_SECONDS: u64 = 60;
+
+/// The longest datagram that is taken in a handshake which somebody else has begun: more than an Ethernet carries, and nothing
+/// in the flights of a client without a certificate is as long. With the library's bound of datagrams that wait to be put in
+/// order, a half-open handshake holds less than 50 kB of what its client has sent.
+const LONGEST: usize = 2_048;
 
 /// What a driver has for DTLS.
 #[derive(Debug, Default)]
@@ -38,6 +44,8 @@ pub(super) struct Secure {
     key: RandomState,
     /// Handshakes that others have begun, the oldest first.
     half_open: VecDeque<usize>,
+    /// Those of them whose path has an open association until they are done (RFC 6347 section 4.2.8).
+    successors: BTreeMap<Path, usize>,
 }
 
 /// What a socket is there for.
@@ -127,8 +135,9 @@ impl<R: Runtime> Wire<R> {
             return;
         }
         let carried = |path: &Path| path.transport == Transport::Dtls && carries(bound, path.local);
-        let gone: Vec<usize> =
-            self.by_path.iter().filter(|(path, _)| carried(path)).map(|(_, number)| *number).collect();
+        // Successors first: each would take the place of the one before it.
+        let known = self.secure.successors.iter().chain(&self.by_path);
+        let gone: Vec<usize> = known.filter(|(path, _)| carried(path)).map(|(_, number)| *number).collect();
         for number in gone {
             self.end_association(number, Refused::Unreachable);
         }
@@ -194,7 +203,11 @@ impl<R: Runtime> Wire<R> {
 
     fn place_association(&mut self, association: Association, bound: SocketAddr) -> usize {
         let (number, _) = self.number();
-        self.by_path.insert(association.path, number);
+        if self.by_path.contains_key(&association.path) {
+            self.secure.successors.insert(association.path, number);
+        } else {
+            self.by_path.insert(association.path, number);
+        }
         self.secure.sockets.entry(bound).or_default().associations += 1;
         self.slots[number] = Some(Slot::Association(Box::new(association)));
         number
@@ -202,6 +215,10 @@ impl<R: Runtime> Wire<R> {
 
     /// Somebody wants to begin. Nothing is kept of those who have not shown that they hear what is sent to them.
     fn on_hello(&mut self, path: Path, hello: &Hello<'_>, datagram: &[u8]) {
+        if datagram.len() > LONGEST {
+            self.stats.not_open += 1;
+            return;
+        }
         let span = self.now.since_epoch().as_secs() / COOKIE_SECONDS;
         let right = [Some(span), span.checked_sub(1)]
             .into_iter()
@@ -212,9 +229,13 @@ impl<R: Runtime> Wire<R> {
             let request = verify_request(hello, &self.cookie(path, hello, span));
             return self.send_record(path, &request);
         }
-        if let Some(known) = self.by_path.get(&path).copied() {
-            // The client has begun anew, and can prove that it is there (RFC 6347 section 4.2.8).
-            self.end_association(known, Refused::Handshake);
+        if hello.is_too_old() {
+            // RFC 5246 appendix E.1. DTLS 1.0 is not to be spoken any more (RFC 8996 section 5).
+            return self.refuse_hello(path, hello, Alert::ProtocolVersion);
+        }
+        if let Some(begun) = self.half_open_on(path) {
+            // The client has begun anew before it was done.
+            self.end_association(begun, Refused::Handshake);
         }
         let source = Source::of(path.remote.ip());
         let from_there = self.sources.get(&source).copied().unwrap_or_default();
@@ -233,19 +254,39 @@ impl<R: Runtime> Wire<R> {
         let certificate = self.config.server_tls.as_ref().and_then(|tls| tls.for_dtls());
         let (Some(certificate), Some(library)) = (certificate, &self.secure.library) else { return };
         let Some(bound) = self.bound_for(path.local) else { return };
-        let library = library.server(certificate, self.epoch.to_std(self.now));
+        let (now, epoch) = (self.now, self.epoch);
+        let library = library.server(certificate, epoch.to_std(now));
         let state = self.shaking(None);
-        let association = Association::new(self.now, path, library, state, None, Some(source));
+        let mut association = Association::new(now, path, library, state, None, Some(source));
+        let mut answered = false;
+        let greeted = association.greet(now, epoch, hello, datagram, &mut |record| {
+            answered = true;
+            self.send_record(path, record);
+        });
+        if greeted != Step::On || !answered {
+            // The library has said why to nobody, or has not even understood: no cipher in common, mostly.
+            return self.refuse_hello(path, hello, Alert::HandshakeFailure);
+        }
         self.counts.accepted += 1;
         let from_one = self.sources.entry(source).or_default();
         from_one.streams += 1;
         from_one.handshakes += 1;
         let number = self.place_association(association, bound);
         self.secure.half_open.push_back(number);
-        let (now, epoch) = (self.now, self.epoch);
-        self.with_association(number, |association, send| {
-            association.greet(now, epoch, hello, datagram, send)
-        });
+        self.watch_association(number);
+    }
+
+    /// Tells a client that it cannot begin, and keeps nothing of it.
+    fn refuse_hello(&mut self, path: Path, hello: &Hello<'_>, why: Alert) {
+        self.stats.handshakes_failed += 1;
+        self.send_record(path, &alert(hello, why));
+    }
+
+    /// The handshake that the other end of a path has begun.
+    fn half_open_on(&mut self, path: Path) -> Option<usize> {
+        let successor = self.secure.successors.get(&path).copied();
+        let number = successor.or_else(|| self.by_path.get(&path).copied())?;
+        self.association(number).filter(|known| known.state != State::Open).map(|_| number)
     }
 
     fn cookie(&self, path: Path, hello: &Hello<'_>, span: u64) -> [u8; COOKIE] {
@@ -262,30 +303,37 @@ impl<R: Runtime> Wire<R> {
     /// Takes a datagram that is DTLS, as its first octet says. What it held is to be [taken](Self::take_secure).
     pub(crate) fn secure_input(&mut self, local: SocketAddr, remote: SocketAddr, datagram: &[u8]) -> Path {
         let path = Path::new(Transport::Dtls, local, remote);
-        let known = self.by_path.get(&path).copied();
         let hello = Hello::parse(datagram);
-        let random =
-            known.and_then(|number| self.association(number)).map(|known| (known.accepted, known.random));
-        match (known, hello, random) {
-            (Some(_), Some(hello), Some((Some(_), random))) if hello.random != random => {
-                self.on_hello(path, &hello, datagram);
-            }
-            (Some(number), ..) => {
-                let now = self.now;
-                if let Some(association) = self.association(number) {
-                    association.active = now;
-                }
-                self.go_on(number, Some(datagram));
-            }
-            (None, Some(hello), _) => {
-                let bound = self.bound_for(local).and_then(|bound| self.secure.sockets.get(&bound));
-                if bound.is_some_and(|known| known.listening) {
+        let Some(known) = self.by_path.get(&path).copied() else {
+            let bound = self.bound_for(local).and_then(|bound| self.secure.sockets.get(&bound));
+            match hello {
+                Some(hello) if bound.is_some_and(|known| known.listening) => {
                     self.on_hello(path, &hello, datagram);
                 }
+                Some(_) => {}
+                None => self.stats.not_open += 1,
             }
-            (None, None, _) => self.stats.not_open += 1,
+            return path;
+        };
+        let successor = self.secure.successors.get(&path).copied();
+        match hello {
+            Some(hello) => {
+                let mut begun = [Some(known), successor].into_iter().flatten();
+                match begun.find(|number| self.has_begun(*number, &hello)) {
+                    Some(number) => self.go_on(number, Some(datagram)),
+                    None => self.on_hello(path, &hello, datagram),
+                }
+            }
+            None => {
+                self.go_on(successor.filter(|_| is_of_handshake(datagram)).unwrap_or(known), Some(datagram))
+            }
         }
         path
+    }
+
+    /// Whether this is a repetition of what an association has begun with; or is nothing to begin with, where this side has.
+    fn has_begun(&mut self, number: usize, hello: &Hello<'_>) -> bool {
+        self.association(number).is_some_and(|known| known.accepted.is_none() || known.random == hello.random)
     }
 
     /// The next message that has come, written into `packet`.
@@ -317,6 +365,13 @@ impl<R: Runtime> Wire<R> {
 
     fn go_on(&mut self, number: usize, datagram: Option<&[u8]>) {
         let (now, epoch) = (self.now, self.epoch);
+        let begun = |known: &mut Association| known.accepted.is_some() && known.state != State::Open;
+        if datagram.is_some_and(|datagram| datagram.len() > LONGEST)
+            && self.association(number).is_some_and(begun)
+        {
+            self.stats.not_open += 1;
+            return;
+        }
         self.with_association(number, |association, send| association.step(now, epoch, datagram, send));
     }
 
@@ -357,6 +412,16 @@ impl<R: Runtime> Wire<R> {
         let now = self.now;
         let Some(association) = self.association(number) else { return };
         let State::Shaking { ticket, .. } = association.state else { return self.watch_association(number) };
+        let path = association.path;
+        if self.secure.successors.get(&path) == Some(&number) {
+            // The client has begun anew, and has proved that it is this client (RFC 6347 section 4.2.8).
+            self.secure.successors.remove(&path);
+            if let Some(ended) = self.by_path.get(&path).copied() {
+                self.end_association(ended, Refused::Handshake);
+            }
+            self.by_path.insert(path, number);
+        }
+        let Some(association) = self.association(number) else { return };
         (association.state, association.active) = (State::Open, now);
         let (path, accepted) = (association.path, association.accepted);
         self.notices.push_back(match ticket {
@@ -387,7 +452,7 @@ impl<R: Runtime> Wire<R> {
             }
             return;
         };
-        self.release_association(Path::new(Transport::Dtls, local, remote));
+        self.release_stream(Path::new(Transport::Dtls, local, remote));
     }
 
     pub(super) fn release_association(&mut self, path: Path) {
@@ -434,7 +499,15 @@ impl<R: Runtime> Wire<R> {
             .and_then(|slot| slot.take_if(|slot| matches!(slot, Slot::Association(_))));
         let Some(Slot::Association(mut association)) = taken else { return };
         self.alarms.clear(number, &mut association.alarm);
-        self.by_path.remove(&association.path);
+        let path = association.path;
+        if self.by_path.get(&path) == Some(&number) {
+            match self.secure.successors.remove(&path) {
+                Some(successor) => self.by_path.insert(path, successor),
+                None => self.by_path.remove(&path),
+            };
+        } else {
+            self.secure.successors.remove(&path);
+        }
         match association.accepted {
             Some(source) => {
                 self.counts.accepted -= 1;
@@ -482,6 +555,13 @@ impl<R: Runtime> Wire<R> {
             }
         }
     }
+}
+
+/// Whether a datagram is of a handshake that is not done: it begins with what is not encrypted, or with a Finished. What is
+/// inside an open association is neither, but for what its peer repeats of its last flight.
+fn is_of_handshake(datagram: &[u8]) -> bool {
+    const HANDSHAKE: u8 = 22;
+    matches!(datagram, [HANDSHAKE, ..] | [_, _, _, 0, 0, ..])
 }
 
 /// Whether a socket that is bound there has this address.
