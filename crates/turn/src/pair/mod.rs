@@ -41,6 +41,8 @@ const HOME: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 10));
 const LISTENER: SocketAddr = SocketAddr::new(IpAddr::V4(core::net::Ipv4Addr::new(198, 51, 100, 1)), 3478);
 /// The most packets on their way; more are lost.
 const ON_THE_WAY: usize = 64;
+/// No packet is longer on its way than this.
+const LONGEST_WAY: Duration = Duration::from_millis(5 + 255);
 
 /// Plays `data` as a scenario.
 ///
@@ -76,6 +78,9 @@ struct World<'a> {
     restarts: u8,
     /// The server was restarted, or the user removed, since the client's allocation was made: it may believe too much.
     stale: bool,
+    /// The relayed address; and the one before, until when it was that.
+    relayed: Option<SocketAddr>,
+    former: Option<(SocketAddr, Instant)>,
     permitted: BTreeSet<IpAddr>,
     /// What was sent to whom, by the number in its first octets.
     sent: BTreeMap<u64, SocketAddr>,
@@ -111,6 +116,8 @@ impl<'a> World<'a> {
             next_port: 5000,
             restarts: 0,
             stale: false,
+            relayed: None,
+            former: None,
             permitted: BTreeSet::new(),
             sent: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -270,8 +277,11 @@ impl<'a> World<'a> {
             let Ok(serial) = input.packet.bytes().try_into().map(u64::from_be_bytes) else {
                 unreachable!("nobody has sent {} octets", input.packet.len())
             };
-            let from = (input.path.remote, input.path.local);
-            assert_eq!(self.asked.get(&serial), Some(&from), "who sent it, and where to");
+            let Some(&(peer, to)) = self.asked.get(&serial) else { unreachable!("nobody has sent {serial}") };
+            assert_eq!(peer, input.path.remote, "who sent it");
+            // What was on its way from the allocation before looks like the next one's, on the same five-tuple.
+            let late = self.former.is_some_and(|(old, until)| old == to && self.now < until + LONGEST_WAY);
+            assert!(to == input.path.local || late, "sent to {to}, and told as to {}", input.path.local);
             self.arrived.insert(serial);
         }
     }
@@ -338,6 +348,8 @@ impl<'a> World<'a> {
             match event {
                 Event::Allocated(given) => {
                     self.stale = !given.relayed.iter().all(|it| self.relays.contains(&it));
+                    let before = core::mem::replace(&mut self.relayed, given.relayed.ipv4);
+                    self.former = before.map(|it| (it, self.now));
                 }
                 Event::Failed { .. } | Event::Closed => self.ended = true,
                 _ => {}
