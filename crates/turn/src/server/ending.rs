@@ -47,7 +47,7 @@ impl Server {
             self.close_relay(relay);
         }
         // RFC 6062 section 5.5.
-        self.connections.end(allocation.id);
+        self.connections.end(allocation.id, allocation.claim);
         *match reason {
             EndReason::Deleted => &mut self.stats.deleted,
             EndReason::Expired => &mut self.stats.expired,

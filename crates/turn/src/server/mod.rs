@@ -70,7 +70,7 @@ use data::IcmpWaiting;
 use ending::{Draining, Reserved};
 pub use event::{AllocationId, EndReason, Event, Handover};
 use handover::Forwards;
-use policy::{LiveRelays, PeerFilter, Quotas, Reservations, Tokens};
+use policy::{Claim, LiveRelays, PeerFilter, Quotas, Reservations, Tokens};
 use relays::{Address, Ask, Openings};
 pub use shared::Shared;
 pub use stats::{AllocationInfo, AllocationStats, Errors, Stats, Traffic};
@@ -129,7 +129,7 @@ pub struct Server {
     tokens: Tokens,
     forwards: Forwards,
     answers: VecDeque<Answer>,
-    connections: Connections<AllocationId, Asked>,
+    connections: Connections<AllocationId, Asked, Claim>,
     asks: VecDeque<Ask>,
     icmp: VecDeque<IcmpWaiting>,
     events: VecDeque<Event>,

@@ -47,16 +47,15 @@ impl<W> State<W> {
     }
 }
 
-impl<A: Copy + Ord, W> Connections<A, W> {
+impl<A: Copy + Ord, W, C> Connections<A, W, C> {
     /// Puts a connection into all tables that it belongs into.
     pub(super) fn insert(&mut self, id: u32, connection: Connection<A, W>) {
         let state = &connection.state;
         self.tickets.extend(state.ticket().map(|ticket| (ticket, id)));
         self.streams.extend(state.streams().map(|stream| (stream, id)));
         self.ends.extend(state.until().map(|until| (until, id)));
-        if !state.is_abandoned() {
-            self.of_allocation.insert((connection.allocation, id));
-        }
+        let list = if state.is_abandoned() { &mut self.abandoned } else { &mut self.of_allocation };
+        list.insert((connection.allocation, id));
         self.connections.insert(id, connection);
     }
     /// Takes it out of all of them.
@@ -73,6 +72,9 @@ impl<A: Copy + Ord, W> Connections<A, W> {
             self.ends.remove(&(until, id));
         }
         self.of_allocation.remove(&(connection.allocation, id));
+        if self.abandoned.remove(&(connection.allocation, id)) && !self.has_abandoned(connection.allocation) {
+            self.claims.remove(&connection.allocation);
+        }
         Some(connection)
     }
     /// There is a stream to a peer: its client may come for it from now on.

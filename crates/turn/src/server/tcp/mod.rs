@@ -104,9 +104,9 @@ pub(super) enum Say<A, W> {
     Attempt { allocation: A, peer: SocketAddr, id: u32 },
 }
 
-/// The connections of all TCP allocations of a server. `A` names an allocation.
+/// The connections of all TCP allocations of a server. `A` names an allocation, and `C` is its share of the quotas.
 #[derive(Debug)]
-pub(super) struct Connections<A, W> {
+pub(super) struct Connections<A, W, C> {
     limits: TcpLimits,
     /// By CONNECTION-ID, which those that are still being made have already.
     connections: BTreeMap<u32, Connection<A, W>>,
@@ -114,6 +114,10 @@ pub(super) struct Connections<A, W> {
     /// The streams to peers, and those of clients that are joined to them.
     streams: BTreeMap<Path, u32>,
     of_allocation: BTreeSet<(A, u32)>,
+    /// Those that are abandoned, and the shares of allocations that have ended before them: else a user could ask for
+    /// streams without end by allocating anew.
+    abandoned: BTreeSet<(A, u32)>,
+    claims: BTreeMap<A, C>,
     ends: BTreeSet<(Instant, u32)>,
     /// Both are drained after each call: one call leaves one in each for each connection that it is about.
     says: VecDeque<Say<A, W>>,
@@ -121,7 +125,7 @@ pub(super) struct Connections<A, W> {
     stats: TcpStats,
 }
 
-impl<A: Copy + Ord, W> Connections<A, W> {
+impl<A: Copy + Ord, W, C> Connections<A, W, C> {
     pub(super) fn new(limits: TcpLimits) -> Self {
         Self {
             limits,
@@ -129,6 +133,8 @@ impl<A: Copy + Ord, W> Connections<A, W> {
             tickets: BTreeMap::new(),
             streams: BTreeMap::new(),
             of_allocation: BTreeSet::new(),
+            abandoned: BTreeSet::new(),
+            claims: BTreeMap::new(),
             ends: BTreeSet::new(),
             says: VecDeque::new(),
             requests: VecDeque::new(),
@@ -251,15 +257,23 @@ impl<A: Copy + Ord, W> Connections<A, W> {
         self.remove(id);
         true
     }
-    /// An allocation has ended, and with it all its connections (section 5.5).
-    pub(super) fn end(&mut self, allocation: A) {
+    /// An allocation has ended, and with it all its connections (section 5.5). Its share of the quotas is kept as long as the
+    /// driver still opens streams for it.
+    pub(super) fn end(&mut self, allocation: A, claim: C) {
         let ids: Vec<u32> = self.ids(allocation).collect();
         ids.into_iter().for_each(|id| self.end_one(id));
+        if self.has_abandoned(allocation) {
+            self.claims.insert(allocation, claim);
+        }
     }
     /// Ends the connections to these peers, and stops connecting to them.
     pub(super) fn cut_off(&mut self, is_denied: impl Fn(SocketAddr) -> bool) {
-        let cut: Vec<u32> =
-            self.connections.iter().filter(|(_, it)| is_denied(it.peer)).map(|(&id, _)| id).collect();
+        let cut: Vec<u32> = self
+            .of_allocation
+            .iter()
+            .map(|&(_, id)| id)
+            .filter(|id| self.connections.get(id).is_some_and(|it| is_denied(it.peer)))
+            .collect();
         cut.into_iter().for_each(|id| self.end_one(id));
     }
     /// Ends what has taken too long.
@@ -283,7 +297,7 @@ impl<A: Copy + Ord, W> Connections<A, W> {
             }
             // What is joined to it goes with it.
             State::Pending { stream, .. } | State::Bound { stream, .. } => self.release(stream),
-            // The driver still owes it.
+            // The driver still owes it: it is ended already.
             State::Abandoned { ticket } => self.abandon(id, allocation, peer, ticket),
         }
     }
@@ -309,6 +323,9 @@ impl<A: Copy + Ord, W> Connections<A, W> {
         self.stats
     }
 
+    fn has_abandoned(&self, allocation: A) -> bool {
+        self.abandoned.range((allocation, 0)..=(allocation, u32::MAX)).next().is_some()
+    }
     /// Those of an allocation that are not abandoned.
     fn ids(&self, allocation: A) -> impl Iterator<Item = u32> {
         self.of_allocation.range((allocation, 0)..=(allocation, u32::MAX)).map(|&(_, id)| id)

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::server::{Shard, policy::TokenKey};
 
-type Ours = Connections<char, u32>;
+type Ours = Connections<char, u32, std::rc::Rc<()>>;
 
 struct Fixture {
     ours: Ours,
@@ -69,6 +69,7 @@ impl Fixture {
         let it = &self.ours;
         assert!(it.connections.is_empty() && it.tickets.is_empty() && it.streams.is_empty(), "{it:?}");
         assert!(it.of_allocation.is_empty() && it.ends.is_empty(), "{it:?}");
+        assert!(it.abandoned.is_empty() && it.claims.is_empty(), "{it:?}");
     }
 }
 fn splice(n: u16, with: u16) -> Request {
@@ -233,7 +234,7 @@ fn rfc6062_5_5_connections_end_with_their_allocation() {
     assert!(it.ours.bind(bound, client(3), None));
     it.requests();
 
-    it.ours.end('a');
+    it.ours.end('a', Default::default());
     let released = it.requests();
     assert_eq!(released.len(), 2);
     assert!(
@@ -245,7 +246,7 @@ fn rfc6062_5_5_connections_end_with_their_allocation() {
     assert_eq!(it.requests(), [Request::release(stream(1))]);
     // And nobody else's.
     assert_eq!(it.ours.connections.len(), 1);
-    it.ours.end('b');
+    it.ours.end('b', Default::default());
     it.nothing_is_left();
 }
 
@@ -263,7 +264,7 @@ fn beyond_the_limits_connect_is_508_and_peers_are_closed() {
     it.accepted(0, Some('c'), 6);
     assert_eq!(it.ours.stats().refused, 2);
     // What is abandoned counts until the driver has spoken: else it could be asked without end.
-    it.ours.end('a');
+    it.ours.end('a', Default::default());
     it.connect(1, 'c', 7);
     assert_eq!(it.ours.refusal('c', peer(8)), full);
     it.opened(1, 1, Err(Refused::TimedOut));
@@ -272,12 +273,34 @@ fn beyond_the_limits_connect_is_508_and_peers_are_closed() {
 }
 
 #[test]
+fn sec_37_an_ended_allocation_counts_while_the_driver_opens_streams_for_it() {
+    let mut it = fixture();
+    let claims = [(); 3].map(|()| std::rc::Rc::new(()));
+    let counts = || claims.each_ref().map(|it| std::rc::Rc::strong_count(it) - 1);
+    it.connect(0, 'a', 1);
+    it.connect(0, 'a', 2);
+    it.connect(0, 'b', 3);
+    it.opened(0, 3, Ok(()));
+    it.ours.end('a', claims[0].clone());
+    it.ours.end('b', claims[1].clone());
+    it.ours.end('c', claims[2].clone());
+    assert_eq!(counts(), [1, 0, 0]);
+    // Not even what cuts all peers off ends them.
+    it.ours.cut_off(|_| true);
+    it.opened(1, 1, Err(Refused::TimedOut));
+    assert_eq!(counts(), [1, 0, 0]);
+    it.opened(1, 2, Ok(()));
+    assert_eq!(counts(), [0, 0, 0]);
+    it.nothing_is_left();
+}
+
+#[test]
 fn what_is_somebody_elses_is_left_alone() {
     let mut it = fixture();
     assert!(!it.ours.opened(s(0), Ticket(9), Ok(relayed())));
     assert!(!it.ours.lost(client(9)));
     assert_eq!(it.ours.spliced(client(9), 1, 1), None);
-    it.ours.end('z');
+    it.ours.end('z', Default::default());
     it.nothing_is_left();
 }
 
@@ -315,7 +338,7 @@ proptest! {
                 5 if open.remove(&stream(n)) => {
                     it.ours.lost(stream(n));
                 }
-                6 => it.ours.end(allocation),
+                6 => it.ours.end(allocation, Default::default()),
                 _ => {
                     now += wait;
                     it.ours.handle_timeout(s(now));
@@ -337,8 +360,8 @@ proptest! {
             let known = it.ours.streams.keys().filter(|path| path.local == relayed()).count();
             prop_assert_eq!(known, open.len());
         }
-        it.ours.end('a');
-        it.ours.end('b');
+        it.ours.end('a', Default::default());
+        it.ours.end('b', Default::default());
         for (ticket, _) in tickets {
             prop_assert!(it.ours.opened(s(now), ticket, Err(Refused::TimedOut)));
         }
