@@ -34,6 +34,7 @@ pub(super) async fn drive<R: Runtime>(driver: Driver<R, Client>, shared: Arc<Sha
         leaving: Ring::new(room),
         waiting: Ring::new(room),
         buf: Box::new([0; 2048]),
+        retry: false,
         closed: false,
     };
     // However it ends, and if it is dropped with its runtime: the socket says so.
@@ -56,7 +57,10 @@ struct Task<R: Runtime> {
     leaving: Ring,
     /// Until there is a permission, or an allocation.
     waiting: Ring,
+    /// Something of what waits could leave, but there was no room for it.
+    retry: bool,
     buf: Box<[u8; 2048]>,
+    /// The goodbye is said.
     closed: bool,
 }
 
@@ -72,7 +76,14 @@ impl<R: Runtime> Task<R> {
         self.app.shared.register(cx.waker());
         for _ in 0..ROUNDS_PER_TURN {
             self.obey();
+            if self.retry {
+                self.try_waiting();
+            }
             self.send();
+            if self.may_close() {
+                self.closed = true;
+                self.driver.with(Client::close);
+            }
             if pin!(self.driver.run(&mut self.app)).poll(cx).is_ready() {
                 return Poll::Ready(());
             }
@@ -91,9 +102,19 @@ impl<R: Runtime> Task<R> {
     /// Whether something has come in the meantime that nobody will wake this task for.
     fn more_to_do(&self, news: bool) -> bool {
         let state = self.app.shared.lock();
-        let queued = !self.leaving.is_empty() || !state.outbound.is_empty();
-        let closing = state.closing && !self.closed;
-        news || closing || !state.commands.is_empty() || (queued && self.has_room())
+        let queued = self.retry || !self.leaving.is_empty() || !state.outbound.is_empty();
+        let told = !state.commands.is_empty();
+        drop(state);
+        news || told || self.may_close() || (queued && self.has_room())
+    }
+
+    /// Whether it is time for the goodbye: the user is gone, and what he has sent has left, or never will. What waits for a
+    /// permission waits for an answer, or until there will be none.
+    fn may_close(&self) -> bool {
+        let state = self.app.shared.lock();
+        let all_left = self.leaving.is_empty() && self.waiting.is_empty() && state.outbound.is_empty();
+        let none_leaves = !matches!(state.phase, Phase::Allocated(_));
+        state.closing && !self.closed && (all_left || none_leaves)
     }
 
     /// Whether the driver would take a datagram now; if not, it wakes the task when it would.
@@ -103,17 +124,9 @@ impl<R: Runtime> Task<R> {
 
     fn obey(&mut self) {
         loop {
-            let mut state = self.app.shared.lock();
-            if state.closing && !self.closed {
-                self.closed = true;
-                drop(state);
-                // What was sent before goes out before the goodbye.
-                self.send();
-                self.driver.with(Client::close);
-                continue;
-            }
-            let Some(command) = state.commands.pop_front() else { return };
-            drop(state);
+            // The lock ends with the line.
+            let command = self.app.shared.lock().commands.pop_front();
+            let Some(command) = command else { return };
             match command {
                 Command::Permit(ip) => self.permit(SocketAddr::new(ip, 0)),
                 Command::Bind(peer) => {
@@ -161,11 +174,13 @@ impl<R: Runtime> Task<R> {
         }
     }
 
-    /// Sends what has waited, where it need not any more.
+    /// Sends what has waited, where it need not any more and there is room: the rest goes round, so that it stays in order.
     fn try_waiting(&mut self) {
+        self.retry = false;
         for _ in 0..self.waiting.len() {
             let Some((len, peer)) = self.waiting.pop(&mut self.buf[..]) else { return };
-            if let Fate::Waits = self.send_one(peer, len) {
+            self.retry = self.retry || !self.has_room();
+            if self.retry || matches!(self.send_one(peer, len), Fate::Waits) {
                 // It came from there, so there is room.
                 self.waiting.push(peer, &self.buf[..len]);
             }

@@ -37,6 +37,8 @@ macro_rules! relay_tests {
             a_wait_that_is_dropped_takes_nothing
             senders_wait_for_room_and_nothing_is_lost
             a_socket_that_is_closed_gives_its_address_back
+            what_was_sent_leaves_before_the_goodbye
+            two_that_receive_get_one_each_and_one_that_gave_up_takes_none
             a_wrong_password_and_a_closed_port_say_so
             a_server_that_goes_away_says_so
         );
@@ -283,6 +285,52 @@ pub async fn a_socket_that_is_closed_gives_its_address_back<R: RelayRuntime>(run
     while server.allocations.load(SeqCst) > 0 {
         breathe().await;
     }
+}
+
+pub async fn what_was_sent_leaves_before_the_goodbye<R: RelayRuntime>(runtime: R) {
+    // More than leave in one go, to somebody who has no permission yet, and closed at once.
+    const COUNT: u8 = 150;
+    let server = serve(&runtime);
+    let socket: RelaySocket<R> = RelaySocket::bind(&config(&server, "tcp")).await.unwrap();
+    let peer = UdpSocket::bind((PEERS, 0)).unwrap();
+    peer.set_nonblocking(true).unwrap();
+    for number in 0..COUNT {
+        socket.send_to(&[number], peer.local_addr().unwrap()).await.unwrap();
+    }
+    socket.close().await;
+    // The server has answered the goodbye, so all that it had to relay before is there.
+    let mut buf = [0; 10];
+    let seen = std::iter::from_fn(|| peer.recv_from(&mut buf).ok().map(|_| buf[0]));
+    assert_eq!(seen.collect::<Vec<_>>(), Vec::from_iter(0..COUNT));
+}
+
+pub async fn two_that_receive_get_one_each_and_one_that_gave_up_takes_none<R: RelayRuntime>(runtime: R) {
+    let server = serve(&runtime);
+    let (one, other) = (socket::<R>(&server).await, socket::<R>(&server).await);
+    let (here, there) = (one.local_addr().unwrap(), other.local_addr().unwrap());
+    one.permit(there.ip()).await.unwrap();
+    let mut buffers = [[0; 4]; 3];
+    let [first, second, third] = &mut buffers;
+    let (mut first, mut second) = (pin!(one.recv_from(first)), pin!(one.recv_from(second)));
+    {
+        let mut given_up = pin!(one.recv_from(third));
+        poll_fn(|cx| {
+            assert!(first.as_mut().poll(cx).is_pending());
+            assert!(given_up.as_mut().poll(cx).is_pending());
+            assert!(second.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        other.send_to(b"a", here).await.unwrap();
+        while one.stats().received == 0 {
+            breathe().await;
+        }
+        // It was woken too, and never looks.
+    }
+    assert_eq!(second.await.unwrap(), (1, there));
+    other.send_to(b"b", here).await.unwrap();
+    assert_eq!(first.await.unwrap(), (1, there));
+    assert_eq!(one.try_recv_from(&mut [0; 4]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
 }
 
 pub async fn a_wrong_password_and_a_closed_port_say_so<R: RelayRuntime>(runtime: R) {
