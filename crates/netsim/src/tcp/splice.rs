@@ -56,9 +56,10 @@ impl Net {
             self.streams.get(&key).is_some_and(|found| found.joint.is_none()).then_some(key)
         };
         let keys = (free(one), free(other));
-        let (Some(first), Some(second)) = keys else {
+        let ((Some(first), Some(second)), true) = (keys, one != other) else {
             self.tell_soon(node, Notice::Spliced { one, other, forth: 0, back: 0 });
             for key in [keys.0, keys.1].into_iter().flatten() {
+                // Where both are one, the second time there is none any more.
                 self.lose(key);
             }
             return;

@@ -551,3 +551,60 @@ fn what_is_joined_keeps_to_its_rate_and_holds_the_sender_back() {
     let took = r.sim.now().saturating_since(began);
     assert!((ms(4_800)..ms(5_200)).contains(&took), "{took:?}");
 }
+
+#[test]
+fn what_was_said_before_an_end_comes_through_a_join_whatever_is_lost() {
+    // More loss than that takes longer than a stream that is released may linger.
+    for loss in [0.0, 0.02, 0.05] {
+        for rate in [None, Some(7), Some(40_000)] {
+            let mut r = relayed(Link::new(ms(10)), rate);
+            let link = Link::new(ms(20)).with_loss(loss).with_duplication(loss).with_reordering(loss, ms(30));
+            r.sim.set_default_link(NetworkId::CORE, link);
+            let words: Vec<u8> =
+                (0..if rate == Some(7) { 60 } else { 30_000_u32 }).map(|i| i as u8).collect();
+            for piece in words.chunks(1_000) {
+                r.say(CLIENT, piece);
+            }
+            // Its end follows its last octet at once.
+            let (client, path) = (r.nodes[CLIENT], r.ends[CLIENT]);
+            request(&mut r.sim, client, Request::release(path));
+            let mut heard = Vec::new();
+            r.sim.expect("the end", Duration::from_secs(120), {
+                let (peer, end) = (r.nodes[PEER], lost(r.ends[PEER]));
+                let heard = &mut heard;
+                move |sim| {
+                    heard.extend(sim.data(peer).into_iter().flat_map(|received| received.bytes));
+                    sim.get(peer).notices().last() == Some(&end)
+                }
+            });
+            heard.extend(r.heard(PEER));
+            assert!(heard == words, "{loss} {rate:?}: {} of {}", heard.len(), words.len());
+        }
+    }
+}
+
+#[test]
+fn both_ends_of_a_join_may_end_at_once() {
+    let mut r = relayed(Link::new(ms(10)), None);
+    r.sim.run_for(ms(100));
+    for end in [CLIENT, PEER] {
+        let (node, path) = (r.nodes[end], r.ends[end]);
+        request(&mut r.sim, node, Request::release(path));
+    }
+    r.sim.run_for(ms(1_000));
+    let told = r.told();
+    assert_eq!(told[0], r.spliced(0, 5));
+    assert!(told.contains(&lost(r.joined[CLIENT])) && told.contains(&lost(r.joined[PEER])), "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
+}
+
+#[test]
+fn a_stream_is_not_joined_to_itself() {
+    let mut pair = Pair::new(3, Link::new(ms(10)), Framing::Raw);
+    let one = pair.there;
+    request(&mut pair.sim, pair.server, Request::Splice { one, other: one, rate: None });
+    pair.sim.run_for(ms(100));
+    let spliced = Notice::Spliced { one, other: one, forth: 0, back: 0 };
+    assert_eq!(pair.sim.get(pair.server).notices()[2..], [spliced, lost(one)]);
+    assert_eq!(pair.sim.get(pair.client).notices().last(), Some(&lost(pair.here)));
+}
