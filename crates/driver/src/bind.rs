@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
     interfaces::up,
-    platform::{in_progress, only_joined, share_port},
+    platform::{in_progress, only_joined, share_datagrams, share_port},
     udp::{plain, scoped},
 };
 
@@ -186,7 +186,7 @@ fn enlarge(socket: &Socket) {
 fn open(ip: IpAddr, port: u16, sharing: Sharing) -> io::Result<Bound> {
     let socket = new(ip)?;
     if sharing == Sharing::Shared {
-        share_port(&socket)?;
+        share_datagrams(&socket)?;
     }
     let scope = scope_of(ip)?;
     socket.bind(&with_scope(ip, port, scope).into())?;
@@ -304,6 +304,16 @@ mod tests {
         assert_eq!(local, same);
         assert_eq!(listen(LOCALHOST, port, Sharing::Alone).unwrap_err(), Refused::InUse);
         drop((first, second));
+    }
+
+    /// On Linux two sockets with `SO_REUSEADDR` share a port whoever they belong to, and the later one hears it all.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_shared_address_is_not_for_those_who_share_it_another_way() {
+        let ours = bind_at(LOCALHOST, Port::Any, Sharing::Shared).unwrap();
+        let thief = new(LOCALHOST).unwrap();
+        thief.set_reuse_address(true).unwrap();
+        assert_eq!(thief.bind(&ours.local.into()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]

@@ -130,8 +130,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     /// deals the datagrams out by their addresses, so those of one sender come to one driver as long as no driver comes or
     /// goes. With [`Port::Any`] the first of them learns a port, and the others ask for exactly that.
     ///
-    /// Another program of the same user may share it likewise: where that must not be, look first whether [`bind`](Self::bind)
-    /// finds it free.
+    /// Another program of the same user may share it likewise, one of another user may not: where the first must not be, look
+    /// first whether [`bind`](Self::bind) finds it free.
     ///
     /// # Errors
     /// As for [`bind`](Self::bind); [`Refused::InUse`] when somebody has the address who does not share it.

@@ -60,12 +60,29 @@ pub(crate) fn in_progress(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-/// Lets several sockets share a port, as each listener of a multicast group must.
+/// Lets several sockets share a port, as each listener of a multicast group must, and as streams from a listening address do.
 #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
 pub(crate) fn share_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)
 }
+
+/// Lets a datagram socket share its unicast address with others of this user that do so too, and with nobody else. Not
+/// `SO_REUSEADDR` besides: with that, Linux lets any user's program have the same address, and take what comes.
+#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+pub(crate) fn share_datagrams(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+/// Elsewhere there is no way to share that keeps others out: who has the address has it alone.
+#[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))))]
+pub(crate) fn share_datagrams(_: &Socket) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether a call that brings fewer datagrams than were asked for has brought all that there were. Where each call brings one,
+/// it says nothing.
+pub(crate) const FEWER_ARE_ALL: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// Keeps a socket on every address from hearing groups that other sockets of this host have joined (ip(7),
 /// `IP_MULTICAST_ALL`). Where the system does not know the option, the machine sees more than it wants, and copes.

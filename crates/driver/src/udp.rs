@@ -13,7 +13,10 @@ use std::{
 use ginnel_core::{ANSWER, Ecn, HEADROOM};
 use quinn_udp::{EcnCodepoint, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 
-use crate::{Interest, Socket, platform::HAS_ERROR_QUEUE};
+use crate::{
+    Interest, Socket,
+    platform::{FEWER_ARE_ALL, HAS_ERROR_QUEUE},
+};
 
 /// Slots, which is how many messages one system call brings. Memory that is never written to is never there.
 pub(crate) const SLOTS: usize = 32;
@@ -50,7 +53,7 @@ impl Udp {
     }
 
     /// Receives what is there, up to so many messages, without waiting; returns how many. If they are fewer there were no
-    /// more, and the runtime knows that already.
+    /// more, and the runtime knows that already, where [`FEWER_ARE_ALL`].
     pub(crate) fn receive(&self, socket: &impl Socket, arena: &mut Arena, most: usize) -> io::Result<usize> {
         let most = most.clamp(1, SLOTS);
         let mut slots = arena.octets.chunks_exact_mut(SLOT).take(most);
@@ -63,7 +66,7 @@ impl Udp {
             let socket = socket.sock_ref();
             came = self.0.recv(UdpSockRef::from(&*socket), &mut slices[..most], &mut arena.metas)?;
             // Said to the runtime now, or a call would be spent on hearing it from the system.
-            if came < most { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            if FEWER_ARE_ALL && came < most { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
         match outcome {
             Ok(()) => Ok(came),

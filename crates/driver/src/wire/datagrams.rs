@@ -14,7 +14,7 @@ use crate::{
     Interest, Runtime, Socket, Stats,
     bind::Joined,
     outbox::{Push, Run, Way},
-    platform::{Address, MANY, Report, send_many, set_fragmentation, set_traffic_class},
+    platform::{Address, FEWER_ARE_ALL, MANY, Report, send_many, set_fragmentation, set_traffic_class},
     udp::{Arena, SLOTS, arrived_at, mark_of, plain, scoped},
 };
 
@@ -52,7 +52,8 @@ impl<R: Runtime> Wire<R> {
                     // One more than comes as a rule: so the call itself says that there is no more.
                     open.batch = if count == asked { 2 * asked } else { count + 1 }.clamp(FIRST_BATCH, SLOTS);
                     self.stats.receives += 1;
-                    let more = count == asked || !open.socket.watches_always();
+                    let all = count < asked && FEWER_ARE_ALL;
+                    let more = !all || !open.socket.watches_always();
                     return Look::Messages(open.local, count, more);
                 }
                 Err(error) => error,
