@@ -13,7 +13,7 @@ use crate::{Driver, Tokio};
 /// What speaks to one shard, from any thread.
 pub type Handle<M> = ginnel_driver::shards::Handle<Tokio, M>;
 
-/// Shards that run.
+/// Shards that run. Dropped, they run on: [`close`](Self::close) ends them.
 #[derive(Debug)]
 pub struct Shards<M: Machine> {
     handles: Vec<Handle<M>>,
@@ -45,6 +45,8 @@ where
         shards.posts.push(seat.post_stats());
         if let Err(error) = shards.start_one(seat, Arc::clone(&make)) {
             shards.close();
+            // Their addresses are free again then. One that has panicked has ended too.
+            let _ = shards.join();
             return Err(error);
         }
     }
@@ -103,11 +105,18 @@ impl<M: Machine + 'static> Shards<M> {
         }
     }
 
+    /// Whether one has ended: closed, or by a panic. Its sockets are closed then, the system deals its senders out among the
+    /// others, and those go on without what it had.
+    #[must_use]
+    pub fn any_ended(&self) -> bool {
+        self.threads.iter().any(thread::JoinHandle::is_finished)
+    }
+
     /// Waits until all have ended. Not in a thread that a runtime runs in.
     ///
     /// # Errors
-    /// When one has panicked.
+    /// When one has panicked: what the first of them said.
     pub fn join(self) -> thread::Result<()> {
-        self.threads.into_iter().try_for_each(thread::JoinHandle::join)
+        self.threads.into_iter().map(thread::JoinHandle::join).fold(Ok(()), Result::and)
     }
 }

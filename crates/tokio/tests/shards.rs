@@ -65,6 +65,9 @@ impl Member {
 }
 machine!(impl [] Member { Event = (); Data = u8; });
 
+/// The second octet of a question that no shard takes: it says that the one of the third octet should.
+const ELSEWHERE: u8 = 0xee;
+
 struct Sorts;
 impl App<Member> for Sorts {
     fn event(&mut self, _: Instant, _: &mut Member, (): ()) {}
@@ -74,7 +77,10 @@ impl ShardApp<Member> for Sorts {
         Some(usize::from(*data))
     }
     fn handed_over(&mut self, _: Instant, member: &mut Member, input: &mut Receive<'_>) -> Handled<u8> {
-        member.answer(input)
+        match *input.packet.bytes() {
+            [_, ELSEWHERE, shard, ..] => Handled::Data(shard),
+            _ => member.answer(input),
+        }
     }
 }
 
@@ -193,6 +199,80 @@ fn what_is_for_nobody_is_dropped_and_counted() {
 }
 
 #[test]
+fn what_was_handed_over_once_goes_no_further() {
+    let (shards, at) = club();
+    let socket = asker();
+    socket.connect(at).expect("an address");
+    let mut buf = [0; 16];
+    for shard in 0..4 {
+        socket.send(&[shard, ELSEWHERE, (shard + 1) % 4]).expect("room");
+        // Behind it on the same way: whoever has opened this has opened that.
+        socket.send(&[shard, 7]).expect("room");
+        while socket.recv(&mut buf).expect("an answer") != 3 || buf[1] != 7 {}
+    }
+    let sum = |what: fn(&ginnel_tokio::shards::PostStats) -> u64| {
+        shards.posts().iter().map(|post| what(post)).sum::<u64>()
+    };
+    assert_eq!(sum(|post| post.sent()), 2 * 3, "both of each, where it landed wrong");
+    assert_eq!(sum(|post| post.dropped()), 3, "the first of them");
+
+    // A stream stays where it was handed to, and no other moves in its place.
+    for shard in 0..4 {
+        let mut streams: Vec<_> = (0..4).map(|_| TcpStream::connect(at).expect("somebody listens")).collect();
+        for (first, stream) in streams.iter_mut().enumerate() {
+            stream.set_read_timeout(Some(PATIENCE)).expect("patience");
+            if first == 0 {
+                stream.write_all(&[0, 3, shard, ELSEWHERE, (shard + 1) % 4]).expect("room");
+            }
+            stream.write_all(&[0, 2, shard, 5]).expect("room");
+            let mut answer = [0; 5];
+            stream.read_exact(&mut answer).expect("an answer");
+            // Where it did not move, the shard itself has answered the first.
+            if answer[1] == 4 {
+                stream.read_exact(&mut [0; 6]).expect("the rest of it, and the other");
+                continue;
+            }
+            assert_eq!(answer, [0, 3, shard, 5, shard]);
+        }
+    }
+    shards.close();
+    shards.join().expect("no panic");
+}
+
+#[test]
+fn the_panic_of_one_shard_leaves_the_others_whole() {
+    let (shards, at) = club();
+    assert!(!shards.any_ended());
+    let socket = asker();
+    socket.connect(at).expect("an address");
+    let gone = &shards.handles()[3];
+    let answer = gone.ask(|_: &mut Driver<Member>| -> u8 { panic!("as the test wants it") });
+    assert_eq!(answer.expect("room").wait(), Err(NotTold::Gone));
+    // Its sockets close as the thread unwinds; then every sender lands on another.
+    let mut buf = [0; 16];
+    socket.set_read_timeout(Some(Duration::from_millis(100))).expect("patience");
+    for shard in 0..3 {
+        let answered = (0..200).any(|_| {
+            // Refused, while nobody is there.
+            let _ = socket.send(&[shard, 7]);
+            matches!(socket.recv(&mut buf), Ok(3)) && buf[..3] == [shard, 7, shard]
+        });
+        assert!(answered, "shard {shard} goes on");
+    }
+    // What is for the one that has ended is lost, however much it is, and holds up nothing.
+    socket.set_read_timeout(Some(PATIENCE)).expect("patience");
+    for _ in 0..300 {
+        socket.send(&[3, 7]).expect("room");
+    }
+    socket.send(&[0, 8]).expect("room");
+    while socket.recv(&mut buf).expect("an answer") != 3 || buf[1] != 8 {}
+    assert!(shards.any_ended());
+    assert!(shards.posts().iter().map(|post| post.dropped()).sum::<u64>() >= 300, "counted");
+    shards.close();
+    assert!(shards.join().is_err(), "it is told in the end");
+}
+
+#[test]
 fn commands_reach_a_shard_that_sleeps_and_none_that_has_ended() {
     let (shards, _) = club();
     let handle = shards.handles()[3].clone();
@@ -220,14 +300,22 @@ fn commands_reach_a_shard_that_sleeps_and_none_that_has_ended() {
 fn a_shard_that_cannot_begin_ends_the_others() {
     let begun = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&begun);
+    let at = Arc::new(OnceLock::new());
+    let bound = Arc::clone(&at);
     let made = start(SHARDS, move |index| {
         counted.fetch_add(1, Ordering::Relaxed);
         if index == 2 {
             return Err(std::io::Error::other("no more of this"));
         }
         let member = Member { index: 0, closed: false, asked: 0 };
-        Ok((ginnel_tokio::driver(Epoch::start(), member), Sorts))
+        let mut driver = ginnel_tokio::driver(Epoch::start(), member);
+        let port = bound.get().map_or(Port::Any, |at: &SocketAddr| Port::Exact(at.port()));
+        let local = driver.bind_shared(LOCALHOST, port).expect("a port");
+        let _ = bound.set(local);
+        Ok((driver, Sorts))
     });
     assert_eq!(made.map(|_| ()).unwrap_err().to_string(), "no more of this");
     assert_eq!(begun.load(Ordering::Relaxed), 3);
+    let at = at.get().expect("an address");
+    assert!(UdpSocket::bind(at).is_ok(), "it is free again at once");
 }

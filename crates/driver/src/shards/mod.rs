@@ -53,7 +53,8 @@ pub trait ShardApp<M: Machine>: App<M> {
     /// on a stream, the stream with it.
     fn elsewhere(&self, data: &M::Data) -> Option<usize>;
 
-    /// One arrival that another shard has handed over: what [`Machine::handle_input`] is for others.
+    /// One arrival that another shard has handed over: what [`Machine::handle_input`] is for others. It travels no further:
+    /// what this too says is for [`elsewhere`](Self::elsewhere) is dropped and counted, and a stream stays here.
     fn handed_over(&mut self, now: Instant, machine: &mut M, input: &mut Receive<'_>) -> Handled<M::Data>;
 }
 
@@ -190,7 +191,7 @@ impl<R: Runtime, M: Machine> Seat<R, M> {
             if self.bell.take() && self.attend(driver, app) {
                 self.bell.ring();
             }
-            let mut sorter = Sorter { app, post: &mut self.post };
+            let mut sorter = Sorter { app, post: &mut self.post, handed_over: false };
             let done = pin!(driver.run(&mut sorter)).poll(cx);
             if done.is_pending() && self.bell.has_rung() {
                 cx.waker().wake_by_ref();
@@ -216,31 +217,23 @@ impl<R: Runtime, M: Machine> Seat<R, M> {
         while parcels > 0
             && let Some(parcel) = self.post.open()
         {
-            let parcel = self.hand_in(driver, app, parcel);
-            self.post.give_back(parcel);
+            self.hand_in(driver, app, parcel);
             parcels -= 1;
         }
         left == 0 || parcels == 0
     }
 
-    fn hand_in<A: ShardApp<M>>(
-        &mut self,
-        driver: &mut Driver<R, M>,
-        app: &mut A,
-        mut parcel: Parcel,
-    ) -> Parcel {
+    fn hand_in<A: ShardApp<M>>(&mut self, driver: &mut Driver<R, M>, app: &mut A, mut parcel: Parcel) {
         if let Some(stream) = parcel.stream.take()
             && driver.adopt(stream).is_err()
         {
-            self.post.lose();
-            return parcel;
+            return self.post.lose();
         }
         let (path, ecn, range) = (parcel.path, parcel.ecn, parcel.range.clone());
-        let mut sorter = Sorter { app, post: &mut self.post };
+        let mut sorter = Sorter { app, post: &mut self.post, handed_over: true };
         driver.hand_in(path, ecn, &mut parcel.octets, range, &mut sorter, |sorter, now, machine, input| {
             sorter.app.handed_over(now, machine, input)
         });
-        parcel
     }
 }
 
@@ -248,6 +241,8 @@ impl<R: Runtime, M: Machine> Seat<R, M> {
 struct Sorter<'s, A> {
     app: &'s mut A,
     post: &'s mut Post,
+    /// Whether what is sorted was handed over already.
+    handed_over: bool,
 }
 
 impl<M: Machine, A: ShardApp<M>> App<M> for Sorter<'_, A> {
@@ -263,7 +258,12 @@ impl<M: Machine, A: ShardApp<M>> App<M> for Sorter<'_, A> {
         input: &mut Receive<'_>,
     ) -> Option<Transmit> {
         if let Some(shard) = self.app.elsewhere(&data) {
-            self.post.hand_over(shard, input);
+            // Once, and no further: else two shards that each hold the other for the right one would pass it on for ever.
+            if self.handed_over {
+                self.post.lose();
+            } else {
+                self.post.hand_over(shard, input);
+            }
             return None;
         }
         self.app.data(now, machine, data, input)

@@ -1,7 +1,7 @@
 //! What shards hand over to each other: parcels in bounded queues.
 //!
 //! A parcel's memory belongs to the shard that has packed it, and comes back by a queue of its own when the parcel has been
-//! opened: so nothing is allocated for a datagram in the steady state, and what one shard has under way is bounded by what it
+//! opened, or was lost: so nothing is allocated for a datagram in the steady state, and what one shard has under way is bounded by what it
 //! has.
 
 use std::{
@@ -36,8 +36,20 @@ pub(super) struct Parcel {
     pub(super) range: Range<usize>,
     /// The stream on which it came.
     pub(super) stream: Option<Ejected>,
-    /// Who has packed it.
-    from: usize,
+    /// To whoever has packed it.
+    home: SyncSender<Vec<u8>>,
+}
+
+/// Opened or lost, its memory goes back: so a shard that ends with parcels in its queue takes nothing from the others.
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        let mut octets = std::mem::take(&mut self.octets);
+        if octets.capacity() > KEPT {
+            octets = Vec::new();
+        }
+        // A shard that has ended wants nothing back.
+        let _ = self.home.try_send(octets);
+    }
 }
 
 /// Counters of what one shard hands over, and is handed. To be read from any thread.
@@ -60,8 +72,8 @@ impl PostStats {
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
-    /// Messages that were dropped here: too many were under way, there is no such shard, the stream was gone or not taken, or it
-    /// is a DTLS association, which does not move.
+    /// Messages that were dropped here: too many were under way, there is no such shard, the stream was gone or not taken, it is
+    /// a DTLS association, which does not move, or another shard had handed it over already.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -148,8 +160,7 @@ impl Post {
     pub(super) fn hand_over_stream(&mut self, stream: Option<Ejected>) {
         let Some((shard, mut parcel)) = self.pending.take() else { return };
         if stream.is_none() {
-            self.lose();
-            return self.free.push(parcel.octets);
+            return self.lose();
         }
         parcel.stream = stream;
         self.stats.streams.fetch_add(1, Ordering::Relaxed);
@@ -169,8 +180,8 @@ impl Post {
         let end = ROOM + input.packet.len();
         octets.resize(end + ANSWER, 0);
         octets[ROOM..end].copy_from_slice(input.packet.bytes());
-        let (path, ecn, from) = (input.path, input.ecn, self.index);
-        Some(Parcel { path, ecn, octets, range: ROOM..end, stream: None, from })
+        let home = self.offices[self.index].returns.clone();
+        Some(Parcel { path: input.path, ecn: input.ecn, octets, range: ROOM..end, stream: None, home })
     }
 
     fn send(&mut self, shard: usize, parcel: Parcel) {
@@ -180,12 +191,7 @@ impl Post {
                 office.bell.ring();
                 self.stats.sent.fetch_add(1, Ordering::Relaxed);
             }
-            Err(refused) => {
-                let (std::sync::mpsc::TrySendError::Full(parcel)
-                | std::sync::mpsc::TrySendError::Disconnected(parcel)) = refused;
-                self.free.push(parcel.octets);
-                self.lose();
-            }
+            Err(_) => self.lose(),
         }
     }
 
@@ -200,14 +206,44 @@ impl Post {
         self.stats.received.fetch_add(1, Ordering::Relaxed);
         Some(parcel)
     }
+}
 
-    /// The parcel has been opened: its memory goes back.
-    pub(super) fn give_back(&self, parcel: Parcel) {
-        let Parcel { mut octets, from, .. } = parcel;
-        if octets.capacity() > KEPT {
-            octets = Vec::new();
+#[cfg(test)]
+mod tests {
+    use ginnel_core::Packet;
+
+    use super::*;
+
+    fn hand_over(post: &mut Post, shard: usize) {
+        let mut buf = [0; 2_048];
+        let packet = Packet::received(&mut buf, ROOM..ROOM + 8).unwrap();
+        let path = Path::udp("192.0.2.1:1".parse().unwrap(), "192.0.2.2:2".parse().unwrap());
+        post.hand_over(shard, &Receive::new(path, packet));
+    }
+
+    #[test]
+    fn what_is_under_way_has_a_bound_and_comes_back() {
+        let bells: Vec<_> = (0..3).map(|_| Arc::new(Bell::default())).collect();
+        let [mut one, mut two, mut three] = <[Post; 3]>::try_from(Post::offices(&bells)).unwrap();
+        let fill = |post: &mut Post| (0..PARCELS + 10).for_each(|_| hand_over(post, 1));
+        for round in 1..=3 {
+            fill(&mut one);
+            assert_eq!(one.stats.sent(), round * PARCELS as u64, "whatever else there is to hand over");
+            while let Some(parcel) = two.open() {
+                assert_eq!(parcel.octets[parcel.range.clone()], [0; 8]);
+            }
         }
-        // A shard that has ended wants nothing back.
-        let _ = self.offices[from].returns.try_send(octets);
+        assert_eq!((one.made, one.stats.dropped()), (PARCELS, 30));
+        // A shard that ends takes nothing along.
+        fill(&mut one);
+        drop(two);
+        for _ in 0..PARCELS {
+            hand_over(&mut one, 1);
+        }
+        assert_eq!(one.stats.dropped(), 40 + PARCELS as u64, "nobody is there");
+        for _ in 0..PARCELS {
+            hand_over(&mut one, 2);
+        }
+        assert_eq!(std::iter::from_fn(|| three.open()).count(), PARCELS, "all of its parcels are there");
     }
 }
