@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
+    /// How often a socket was looked at: those that have something, and no others.
+    pub looks: u64,
     /// Datagrams that came.
     pub received: u64,
     /// System calls that brought them.

@@ -32,6 +32,8 @@ struct Hand {
     lies: Arc<AtomicBool>,
     /// Nothing will ever be ready again.
     over: Arc<AtomicBool>,
+    /// What was wrapped, by another name.
+    wrapped: Arc<Mutex<Vec<UdpSocket>>>,
     /// What timers were set to.
     deadlines: Arc<Mutex<Vec<std::time::Instant>>>,
 }
@@ -48,6 +50,7 @@ impl Runtime for Hand {
     type Listener = HandListener;
     type Timer = HandTimer;
     fn wrap(&self, socket: UdpSocket) -> io::Result<HandSocket<UdpSocket>> {
+        self.wrapped.lock().unwrap().push(socket.try_clone()?);
         Ok(HandSocket(socket, self.clone()))
     }
     fn stream(&self, stream: TcpStream) -> io::Result<HandSocket<TcpStream>> {
@@ -452,4 +455,69 @@ fn a_loop_can_be_sent_to_another_thread() {
     let mut driver = ping(&Hand::default(), "127.0.0.1:9".parse().unwrap());
     let mut app = Seen::default();
     assert_send(&driver.run(&mut app));
+}
+
+/// The traffic class of the next datagram, as it stands in its header.
+#[cfg(target_os = "linux")]
+fn class_on_the_wire(socket: &UdpSocket) -> u8 {
+    use std::os::fd::AsRawFd as _;
+
+    use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
+    let (mut octets, mut control) = ([0; 64], nix::cmsg_space!(i32, i32));
+    let mut slices = [io::IoSliceMut::new(&mut octets)];
+    let message = recvmsg::<SockaddrStorage>(
+        socket.as_raw_fd(),
+        &mut slices,
+        Some(&mut control),
+        MsgFlags::MSG_DONTWAIT,
+    );
+    let message = message.expect("a datagram");
+    let class = message.cmsgs().unwrap().find_map(|control| match control {
+        ControlMessageOwned::Ipv4Tos(class) => Some(class),
+        ControlMessageOwned::Ipv6TClass(class) => u8::try_from(class).ok(),
+        _ => None,
+    });
+    class.expect("it is asked for")
+}
+
+/// RFC 8656 section 14: DF and DSCP are what the machine says of each datagram, whatever the one before had.
+#[cfg(target_os = "linux")]
+#[test]
+fn each_datagram_has_its_code_point_and_its_mark_and_is_whole_or_not() {
+    use nix::sys::socket::{setsockopt, sockopt};
+    use rustix::net::sockopt::{
+        Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, ip_mtu_discover, ipv6_mtu_discover,
+    };
+    for ip in [LOCALHOST, Ipv6Addr::LOCALHOST.into()] {
+        let Ok(peer) = UdpSocket::bind((ip, 0)) else { continue }; // this host has no IPv6
+        let hand = Hand::default();
+        let mut driver = Driver::new(hand.clone(), Epoch::start(), Mirror::default());
+        let path = Path::udp(driver.bind(ip, Port::Any).unwrap(), peer.local_addr().unwrap());
+        let socket = hand.wrapped.lock().unwrap().pop().unwrap();
+        let is_whole = || match ip {
+            IpAddr::V4(_) => ip_mtu_discover(&socket).unwrap() == Ipv4PathMtuDiscovery::PROBE,
+            IpAddr::V6(_) => ipv6_mtu_discover(&socket).unwrap() == Ipv6PathMtuDiscovery::PROBE,
+        };
+        match ip {
+            IpAddr::V4(_) => setsockopt(&peer, sockopt::IpRecvTos, &true).unwrap(),
+            IpAddr::V6(_) => setsockopt(&peer, sockopt::Ipv6RecvTClass, &true).unwrap(),
+        }
+        assert!(is_whole(), "as the socket was opened");
+        let class_of_mark = [(Ecn::NotEct, 0), (Ecn::Ect1, 1), (Ecn::Ect0, 2), (Ecn::Ce, 3)];
+        for (dscp, whole) in [(0, true), (46, true), (46, false), (0, false), (10, true), (0, true)] {
+            // Alone, and as runs that segmentation offload would put together.
+            for width in [1, 3] {
+                for (ecn, mark) in class_of_mark {
+                    let mut transmit = Transmit::to(path);
+                    (transmit.dscp, transmit.dont_fragment, transmit.ecn) = (dscp, whole, ecn);
+                    let told =
+                        (0..width).try_for_each(|_| driver.send(&[7; 20], |_, _, _| Ok::<_, ()>(transmit)));
+                    assert_eq!((told, is_whole()), (Ok(()), whole));
+                    for _ in 0..width {
+                        assert_eq!(class_on_the_wire(&peer), dscp << 2 | mark, "{transmit:?}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -2,19 +2,20 @@
 #![forbid(unsafe_code)]
 
 pub mod shards;
+mod socket;
 
 use std::{
-    future::Future,
     io,
     net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
     time::Instant,
 };
 
 use ginnel_driver::{Interest, Listener, Runtime, SockRef, Socket, Timer};
 use tokio::time::Sleep;
+
+pub use socket::TokioSocket;
 
 pub use ginnel_driver::{App, Config, Interfaces, Limits, Stats, interfaces};
 #[cfg(feature = "tls")]
@@ -61,7 +62,7 @@ impl Runtime for Tokio {
     type Timer = TokioTimer;
 
     fn wrap(&self, socket: UdpSocket) -> io::Result<TokioSocket> {
-        tokio::net::UdpSocket::from_std(socket).map(TokioSocket::new)
+        TokioSocket::new(socket)
     }
     fn stream(&self, stream: TcpStream) -> io::Result<TokioStream> {
         tokio::net::TcpStream::from_std(stream).map(TokioStream)
@@ -81,41 +82,6 @@ impl ginnel_driver::RelayRuntime for Tokio {
     }
     async fn look_up(&self, name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
         tokio::net::lookup_host((name, port)).await.map(Vec::from_iter)
-    }
-}
-
-/// A UDP socket under tokio.
-#[derive(Debug)]
-pub struct TokioSocket {
-    socket: Arc<tokio::net::UdpSocket>,
-    errors: Errors,
-}
-
-impl TokioSocket {
-    fn new(socket: tokio::net::UdpSocket) -> Self {
-        Self { socket: Arc::new(socket), errors: Errors::default() }
-    }
-}
-
-impl Socket for TokioSocket {
-    fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match interest {
-            Interest::Readable => self.socket.poll_recv_ready(cx),
-            Interest::Writable => self.socket.poll_send_ready(cx),
-        }
-    }
-    fn try_io<T>(&self, interest: Interest, io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-        try_io(interest, io, |interest, io| self.socket.try_io(interest, io))
-    }
-    fn poll_error(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.errors.poll(&self.socket, cx)
-    }
-    /// The reactor is edge-triggered, and holds each socket from its beginning to its end.
-    fn watches_always(&self) -> bool {
-        true
-    }
-    fn sock_ref(&self) -> SockRef<'_> {
-        SockRef::from(&*self.socket)
     }
 }
 
@@ -164,45 +130,6 @@ impl Listener<TokioStream> for TokioListener {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TokioStream, SocketAddr)>> {
         let (stream, remote) = ready!(self.0.poll_accept(cx))?;
         Poll::Ready(Ok((TokioStream(stream), remote)))
-    }
-}
-
-/// Waits for the error queue of a socket: tokio tells of that only by a future, and does not wake who waits to receive.
-#[derive(Default)]
-struct Errors(Mutex<Option<Waiting>>);
-
-type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-impl Errors {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn poll(&self, socket: &Arc<tokio::net::UdpSocket>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Made anew when an error has come, not for each time that nothing has.
-        let future = waiting.get_or_insert_with(|| {
-            let socket = Arc::clone(socket);
-            Box::pin(async move {
-                let error = tokio::io::Interest::ERROR;
-                if socket.ready(error).await.is_err() {
-                    // The runtime is shutting down; receiving says so too.
-                    return std::future::pending().await;
-                }
-                // Forgotten before the queue is read: an error that comes meanwhile is told once more.
-                let _ = socket.try_io(error, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
-            })
-        });
-        ready!(future.as_mut().poll(cx));
-        *waiting = None;
-        Poll::Ready(())
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn poll(&self, _: &Arc<tokio::net::UdpSocket>, _: &mut Context<'_>) -> Poll<()> {
-        Poll::Pending
-    }
-}
-
-impl std::fmt::Debug for Errors {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Errors")
     }
 }
 

@@ -1,32 +1,38 @@
 //! A TURN server of four shards over real sockets: what one of them has given is good at all of them.
 
+mod support;
+
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
-    sync::{Arc, Mutex, OnceLock},
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    sync::Mutex,
+    thread,
     time::Duration,
 };
 
-use ginnel_core::{Buffer, Epoch, HEADROOM, Handled, Instant, Packet, Path, Port, Receive, Seed, Transport};
+use ginnel_core::{Epoch, Framing, Handled, Instant, Port, Receive, Seed, Transmit, Transport};
 use ginnel_stun::{
     LongTermCredential,
     auth::{AuthConfig, NonceKey, User},
 };
 use ginnel_tokio::{
-    App,
+    App, Driver,
     shards::{ShardApp, Shards, start},
 };
 use ginnel_turn::{
-    client::{Client, ClientConfig, Event, RelayPort, Relayed, Socket, TurnServer},
+    client::{
+        Client, ClientConfig, Connection, Event, RelayPort, RelayTransport, Relayed, Socket, TurnServer,
+    },
     server::{
         self, Handover, Listener, RelayAddress, Server, ServerConfig, Shard, Shared,
         policy::{PeerFilter, QuotaLimits},
     },
 };
+use support::{Caller, LOCALHOST, REALM, socket};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const SHARDS: u8 = 4;
-const REALM: &str = "ginnel.test";
-const TRIES: usize = 200;
+const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Sorts;
 impl App<Server> for Sorts {
@@ -48,15 +54,24 @@ impl ShardApp<Server> for Sorts {
 
 /// Four shards on one address, for one user with so many allocations.
 fn serve(quota: u32) -> (Shards<Server>, SocketAddr) {
-    let at = UdpSocket::bind((LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port");
+    // A port that is free for streams may be taken for datagrams.
+    let at = loop {
+        let listener = TcpListener::bind((LOCALHOST, 0)).expect("a port");
+        let at = listener.local_addr().expect("bound");
+        if UdpSocket::bind(at).is_ok() {
+            break at;
+        }
+    };
     let auth =
         AuthConfig::long_term(REALM).expect("a realm").with_nonce_key(NonceKey::new([7; 32]), Duration::ZERO);
     let config = ServerConfig::new(auth)
         .with_listener(Listener::new(Transport::Udp, at))
+        .with_listener(Listener::new(Transport::Tcp, at))
         .with_relay(RelayAddress::new(LOCALHOST))
         .with_peers(PeerFilter::default().with_allowed("127.0.0.0/8".parse().expect("a range")))
         .with_quotas(QuotaLimits::default().with_per_user(quota))
-        .with_mobility(true);
+        .with_mobility(true)
+        .with_tcp_relays(true);
     let shared = Shared::several(&config, &Seed::new([8; 32]), SHARDS.into());
     let shared = Mutex::new(shared.into_iter().map(Some).collect::<Vec<_>>());
     // One time for all: nonces are dated.
@@ -69,102 +84,12 @@ fn serve(quota: u32) -> (Shards<Server>, SocketAddr) {
         server.add_user(User::long_term("user", REALM, "pass").expect("plain words")).expect("room");
         let mut driver = ginnel_tokio::driver(epoch, server);
         let refused = |why| std::io::Error::other(format!("{why:?}"));
-        driver.bind_shared(LOCALHOST, Port::Exact(at.port())).map_err(refused)?;
+        let port = Port::Exact(at.port());
+        driver.bind_shared(LOCALHOST, port).map_err(refused)?;
+        driver.listen_shared(Transport::Tcp, LOCALHOST, port, Framing::Stun).map_err(refused)?;
         Ok((driver, Sorts))
     });
     (shards.expect("four threads"), at)
-}
-
-/// A client with a socket that blocks, and what it has been told.
-struct Caller {
-    epoch: Epoch,
-    client: Client,
-    socket: UdpSocket,
-    events: Vec<Event>,
-    heard: Vec<(SocketAddr, Vec<u8>)>,
-    buf: Buffer,
-}
-
-impl Caller {
-    fn new(at: SocketAddr, change: impl FnOnce(ClientConfig) -> ClientConfig) -> Self {
-        static DRAWN: OnceLock<Arc<Mutex<u8>>> = OnceLock::new();
-        let mut drawn = DRAWN.get_or_init(Arc::default).lock().expect("whole");
-        *drawn += 1;
-        let socket = socket();
-        let local = socket.local_addr().expect("bound");
-        let credential = LongTermCredential::new("user", "pass").expect("plain words");
-        let config = ClientConfig::new(TurnServer::udp(at), credential)
-            .with_socket(Socket::Lent(local))
-            .with_recover(Duration::ZERO);
-        let epoch = Epoch::start();
-        let client = Client::new(epoch.now(), change(config), Seed::new([*drawn; 32]));
-        Self { epoch, client, socket, events: Vec::new(), heard: Vec::new(), buf: [0; 2_048] }
-    }
-
-    fn say(&mut self) {
-        loop {
-            let mut packet = Packet::empty(&mut self.buf);
-            let Some(transmit) = self.client.poll_transmit(self.epoch.now(), &mut packet) else { break };
-            self.socket.send_to(packet.bytes(), transmit.path.remote).expect("loopback takes it");
-        }
-        while let Some(event) = self.client.poll_event() {
-            self.events.push(event);
-        }
-    }
-
-    /// Until one of the events says what is wanted.
-    fn until<T>(&mut self, wanted: impl Fn(&Self) -> Option<T>) -> T {
-        for _ in 0..TRIES {
-            self.say();
-            if let Some(found) = wanted(self) {
-                return found;
-            }
-            let local = self.socket.local_addr().expect("bound");
-            match self.socket.recv_from(&mut self.buf[HEADROOM..]) {
-                Ok((len, from)) => {
-                    let packet = Packet::received(&mut self.buf, HEADROOM..HEADROOM + len).expect("room");
-                    let mut input = Receive::new(Path::udp(local, from), packet);
-                    let handled = self.client.handle_input(self.epoch.now(), &mut input);
-                    if matches!(handled, Handled::Data(Relayed::Datagram { .. })) {
-                        self.heard.push((input.path.remote, input.packet.bytes().to_vec()));
-                    }
-                }
-                Err(_) => self.client.handle_timeout(self.epoch.now()),
-            }
-        }
-        panic!("it never comes: {:?}", self.events);
-    }
-
-    fn allocated(&mut self) -> ginnel_turn::client::Allocated {
-        self.until(|caller| {
-            caller.events.iter().find_map(|event| match event {
-                Event::Allocated(allocated) => Some(*allocated),
-                Event::Failed { reason } => panic!("{reason:?}"),
-                _ => None,
-            })
-        })
-    }
-
-    /// Data to a peer through the relay and back again.
-    fn talk(&mut self, peer: &UdpSocket, word: &[u8]) {
-        let to = peer.local_addr().expect("bound");
-        let mut packet = Packet::empty(&mut self.buf);
-        packet.append(word).expect("room");
-        let transmit = self.client.send(self.epoch.now(), to, &mut packet).expect("a channel");
-        self.socket.send_to(packet.bytes(), transmit.path.remote).expect("loopback takes it");
-        let mut buf = [0; 64];
-        let (len, from) = peer.recv_from(&mut buf).expect("it comes");
-        assert_eq!(&buf[..len], word);
-        peer.send_to(word, from).expect("loopback takes it");
-        let expected = (to, word.to_vec());
-        self.until(|caller| caller.heard.contains(&expected).then_some(()));
-    }
-}
-
-fn socket() -> UdpSocket {
-    let socket = UdpSocket::bind((LOCALHOST, 0)).expect("a socket");
-    socket.set_read_timeout(Some(Duration::from_millis(100))).expect("patience");
-    socket
 }
 
 fn end(shards: Shards<Server>) {
@@ -264,5 +189,158 @@ fn a_client_that_moves_keeps_its_allocation_whichever_shard_it_comes_to() {
     }
     assert_eq!(allocations(&shards).iter().sum::<usize>(), 1, "it is one allocation all the time");
     assert!(shards.posts().iter().any(|post| post.sent() > 0), "some of them landed elsewhere");
+    end(shards);
+}
+
+/// What a client says of itself.
+#[derive(Debug)]
+enum Said {
+    Event(Event),
+    Octets(Connection, Vec<u8>),
+}
+struct Tells(UnboundedSender<Said>);
+impl App<Client> for Tells {
+    fn event(&mut self, _: Instant, _: &mut Client, event: Event) {
+        self.0.send(Said::Event(event)).expect("the test listens");
+    }
+    fn data(
+        &mut self,
+        _: Instant,
+        _: &mut Client,
+        data: Relayed,
+        input: &mut Receive<'_>,
+    ) -> Option<Transmit> {
+        let Relayed::Octets { connection } = data else { return None };
+        self.0.send(Said::Octets(connection, input.packet.bytes().to_vec())).expect("the test listens");
+        None
+    }
+}
+
+/// A client with a TCP allocation, over a stream, while it is driven.
+struct Streams {
+    driver: Driver<Client>,
+    app: Tells,
+    said: UnboundedReceiver<Said>,
+}
+impl Streams {
+    fn new(at: SocketAddr) -> Self {
+        let credential = LongTermCredential::new("user", "pass").expect("plain words");
+        let config = ClientConfig::new(TurnServer::tcp(at), credential).with_relay(RelayTransport::Tcp);
+        let epoch = Epoch::start();
+        let client = Client::new(epoch.now(), config, Seed::new([62; 32]));
+        let (tell, said) = unbounded_channel();
+        Self { driver: ginnel_tokio::driver(epoch, client), app: Tells(tell), said }
+    }
+    /// Until it says what is wanted.
+    async fn until<T>(&mut self, wanted: impl Fn(&Said) -> Option<T>) -> T {
+        loop {
+            let said = tokio::select! {
+                said = self.said.recv() => said.expect("it is there"),
+                () = self.driver.run(&mut self.app) => panic!("it is never closed"),
+                () = tokio::time::sleep(PATIENCE) => panic!("it never comes"),
+            };
+            if let Some(found) = wanted(&said) {
+                return found;
+            }
+            if let Said::Event(Event::Failed { .. } | Event::ConnectFailed { .. }) = said {
+                panic!("{said:?}");
+            }
+        }
+    }
+    async fn connected(&mut self, wanted: Connection) {
+        self.until(|said| match said {
+            Said::Event(Event::Connected { connection, .. }) => (*connection == wanted).then_some(()),
+            _ => None,
+        })
+        .await;
+    }
+    fn say(&mut self, connection: Connection, octets: &[u8]) {
+        for piece in octets.chunks(1_000) {
+            self.driver
+                .send(piece, |client, now, packet| client.send_octets(now, connection, packet))
+                .expect("it is open");
+        }
+    }
+    /// So many octets of a connection.
+    async fn hear(&mut self, wanted: Connection, count: usize) -> Vec<u8> {
+        let mut heard = Vec::new();
+        while heard.len() < count {
+            let octets = self.until(|said| match said {
+                Said::Octets(connection, octets) => (*connection == wanted).then(|| octets.clone()),
+                Said::Event(_) => None,
+            });
+            heard.extend(octets.await);
+        }
+        heard
+    }
+}
+
+/// RFC 6062: the stream that a client opens for a connection lands at any shard, and belongs to the one with its allocation.
+#[test]
+fn connections_of_a_tcp_relay_find_their_shard() {
+    const EACH: usize = 8;
+    let (shards, at) = serve(200);
+    let words: Vec<u8> = (0..20_000_u32).map(|n| u8::try_from(n % 251).expect("small")).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut client = Streams::new(at);
+        let relayed = client
+            .until(|said| match said {
+                Said::Event(Event::Allocated(allocated)) => allocated.relayed.ipv4,
+                _ => None,
+            })
+            .await;
+        // To peers, each of which sends back what it hears.
+        for _ in 0..EACH {
+            let peer = TcpListener::bind((LOCALHOST, 0)).expect("a port");
+            let to = peer.local_addr().expect("bound");
+            thread::spawn(move || {
+                let (stream, _) = peer.accept().expect("the relay comes");
+                std::io::copy(&mut &stream, &mut &stream)
+            });
+            let connection = client.driver.with(|client, now| client.connect(now, to)).expect("a peer");
+            client.connected(connection).await;
+            client.say(connection, &words);
+            assert!(client.hear(connection, words.len()).await == words, "it comes back as it was");
+        }
+        // From peers.
+        client.driver.with(|client, now| client.permit(now, LOCALHOST)).expect("a peer");
+        client.until(|said| matches!(said, Said::Event(Event::PermissionReady { .. })).then_some(())).await;
+        for _ in 0..EACH {
+            let expected = words.clone();
+            let peer = thread::spawn(move || {
+                let mut stream = TcpStream::connect(relayed).expect("the relay listens");
+                stream.set_read_timeout(Some(PATIENCE)).expect("patience");
+                // Before the client has come for it.
+                stream.write_all(&expected).expect("room");
+                let mut back = vec![0; expected.len()];
+                stream.read_exact(&mut back).expect("octets come back");
+                assert!(back == expected);
+            });
+            let connection = client
+                .until(|said| match said {
+                    Said::Event(Event::ConnectionAttempt { connection, .. }) => Some(*connection),
+                    _ => None,
+                })
+                .await;
+            client.driver.with(|client, now| client.accept(now, connection)).expect("it is offered");
+            client.connected(connection).await;
+            let heard = client.hear(connection, words.len()).await;
+            client.say(connection, &heard);
+            let done = async {
+                while !peer.is_finished() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                () = done => {}
+                () = client.driver.run(&mut client.app) => panic!("it is never closed"),
+            }
+            peer.join().expect("the peer is content");
+        }
+        assert_eq!(allocations(&shards).iter().sum::<usize>(), 1, "all of them belong to one");
+    });
+    assert!(shards.posts().iter().any(|post| post.streams() > 0), "some of them landed elsewhere");
+    assert!(shards.posts().iter().all(|post| post.dropped() == 0));
     end(shards);
 }

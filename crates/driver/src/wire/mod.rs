@@ -321,6 +321,7 @@ impl<R: Runtime> Wire<R> {
 
     /// Looks at what has this number.
     pub(crate) fn look(&mut self, number: usize, arena: &mut Arena) -> Look {
+        self.stats.looks += 1;
         match self.slots.get(number) {
             Some(Some(Slot::Datagrams(_))) => self.look_at_datagrams(number, arena),
             Some(Some(Slot::Listener(_))) => self.accept(number),

@@ -1,0 +1,117 @@
+//! A socket that is watched for what comes, and for room only while it is full.
+//!
+//! Whoever has the reactor watch both is woken once more for each datagram that he has sent: the kernel tells that there is
+//! room again as soon as it has delivered it. A relay pays for that with a wake-up for every hop.
+
+use std::{
+    io,
+    net::UdpSocket,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use ginnel_driver::{Interest, SockRef, Socket};
+use tokio::io::{Interest as Side, unix::AsyncFd};
+
+/// A UDP socket under tokio.
+#[derive(Debug)]
+pub struct TokioSocket {
+    socket: Arc<AsyncFd<UdpSocket>>,
+    /// The same by another name, which waits for room.
+    room: Mutex<Option<AsyncFd<UdpSocket>>>,
+    errors: Errors,
+}
+
+impl TokioSocket {
+    pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
+        let socket = Arc::new(watch(socket, Side::READABLE)?);
+        Ok(Self { socket, room: Mutex::default(), errors: Errors::default() })
+    }
+
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        if room.is_none() {
+            // Where there is no file left to wait with, time has to do: who is told that there is room, and finds none, waits.
+            let Ok(again) = self.socket.get_ref().try_clone() else { return Poll::Ready(Ok(())) };
+            *room = Some(watch(again, Side::WRITABLE)?);
+        }
+        let Some(waits) = &*room else { return Poll::Ready(Ok(())) };
+        let told = ready!(waits.poll_write_ready(cx)).map(drop);
+        // Asked anew, it begins anew: what a fresh one says is true now.
+        *room = None;
+        Poll::Ready(told)
+    }
+}
+
+/// Has the reactor watch this side of a socket.
+#[allow(
+    deprecated,
+    reason = "it is unsound where the file is not the value's own; a socket is, and the other way is unsafe"
+)]
+fn watch(socket: UdpSocket, side: Side) -> io::Result<AsyncFd<UdpSocket>> {
+    AsyncFd::with_interest(socket, side)
+}
+
+impl Socket for TokioSocket {
+    fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match interest {
+            Interest::Readable => self.socket.poll_read_ready(cx).map_ok(drop),
+            Interest::Writable => self.poll_room(cx),
+        }
+    }
+    fn try_io<T>(&self, interest: Interest, mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        match interest {
+            Interest::Readable => self.socket.try_io(Side::READABLE, |_| io()),
+            Interest::Writable => io(),
+        }
+    }
+    fn poll_error(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.errors.poll(&self.socket, cx)
+    }
+    /// The reactor is edge-triggered, and holds each socket from its beginning to its end.
+    fn watches_always(&self) -> bool {
+        true
+    }
+    fn sock_ref(&self) -> SockRef<'_> {
+        SockRef::from(self.socket.get_ref())
+    }
+}
+
+/// Waits for the error queue of a socket: tokio tells of that only by a future, and does not wake who waits to receive.
+#[derive(Default)]
+struct Errors(Mutex<Option<Waiting>>);
+
+type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Errors {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn poll(&self, socket: &Arc<AsyncFd<UdpSocket>>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Made anew when an error has come, not for each time that nothing has.
+        let future = waiting.get_or_insert_with(|| {
+            let socket = Arc::clone(socket);
+            Box::pin(async move {
+                match socket.ready(Side::ERROR).await {
+                    // Forgotten before the queue is read: an error that comes meanwhile is told once more.
+                    Ok(mut told) => told.clear_ready_matching(tokio::io::Ready::ERROR),
+                    // The runtime is shutting down; receiving says so too.
+                    Err(_) => std::future::pending().await,
+                }
+            })
+        });
+        ready!(future.as_mut().poll(cx));
+        *waiting = None;
+        Poll::Ready(())
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn poll(&self, _: &Arc<AsyncFd<UdpSocket>>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl std::fmt::Debug for Errors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Errors")
+    }
+}
