@@ -13,8 +13,8 @@ use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmm
 use super::Server;
 
 /// As many as `quinn-udp` receives at a time.
-const BATCH: usize = 32;
-const SIZE: usize = 2_048;
+pub(super) const BATCH: usize = 32;
+pub(super) const SIZE: usize = 2_048;
 
 struct Echo {
     at: SocketAddr,
@@ -53,10 +53,7 @@ fn echo(socket: &UdpSocket) {
     let mut octets = vec![0; BATCH * SIZE * 32];
     let mut metas = [RecvMeta::default(); BATCH];
     loop {
-        let mut slots = octets.chunks_exact_mut(SIZE * 32);
-        let mut slices: [IoSliceMut<'_>; BATCH] =
-            std::array::from_fn(|_| IoSliceMut::new(slots.next().unwrap_or_default()));
-        let Ok(count) = receive(socket, &state, &mut slices, &mut metas) else { continue };
+        let Ok(count) = receive(socket, &state, &mut slices(&mut octets), &mut metas) else { continue };
         let answers: Vec<_> = metas[..count]
             .iter()
             .zip(octets.chunks_exact(SIZE * 32))
@@ -67,6 +64,12 @@ fn echo(socket: &UdpSocket) {
             .collect();
         answers.chunks(BATCH).for_each(|answers| send(socket, answers));
     }
+}
+
+/// Where a batch lands.
+pub(super) fn slices(octets: &mut [u8]) -> [IoSliceMut<'_>; BATCH] {
+    let mut slots = octets.chunks_exact_mut(SIZE * 32);
+    std::array::from_fn(|_| IoSliceMut::new(slots.next().unwrap_or_default()))
 }
 
 /// Waits for one, and takes what else is there.
@@ -83,7 +86,7 @@ fn receive(
     state.recv(UdpSockRef::from(socket), slices, metas)
 }
 
-fn send(socket: &UdpSocket, answers: &[(SocketAddrAny, &[u8])]) {
+pub(super) fn send(socket: &UdpSocket, answers: &[(SocketAddrAny, &[u8])]) {
     let slices: Vec<_> = answers.iter().map(|(_, datagram)| [std::io::IoSlice::new(datagram)]).collect();
     let mut controls: Vec<_> = answers.iter().map(|_| SendAncillaryBuffer::default()).collect();
     let mut messages: Vec<_> = answers

@@ -128,6 +128,11 @@ fn flow(server: &dyn Server, shape: Shape, number: usize) -> (End, Option<End>) 
         return (End::new(client, server.at(), &payload, shape), None);
     }
     let peer = socket();
+    let ends = (client.local_addr().expect("bound"), peer.local_addr().expect("bound"));
+    if let Some(relayed) = server.open(ends.0, ends.1) {
+        let peer = End::new(peer, relayed, &payload, shape);
+        return (End::new(client, server.at(), &payload, shape), Some(peer));
+    }
     let (relayed, channel) = allocate(&client, server.at(), peer.local_addr().expect("bound"), number);
     let mut framed = channel.to_be_bytes().to_vec();
     framed.extend(u16::try_from(shape.size).expect("a datagram").to_be_bytes());

@@ -2,11 +2,13 @@
 //!
 //! Every contender is asked the same by the same load: datagrams of so many octets, of so many clients, in windows so small
 //! that nothing has to be lost. Time is that of the server's threads alone, as the kernel counts it (`schedstat`), divided
-//! by the hops that arrived. A hop is one datagram received and one sent: from a client to its peer, or back; the floor
-//! sends back what comes, in batches by `recvmmsg` and `sendmmsg`, and looks at nothing.
+//! by the hops that arrived. A hop is one datagram received and one sent: from a client to its peer, or back. There are two
+//! floors, which look at nothing: the echo sends back what comes, in batches by `recvmmsg` and `sendmmsg`; the forwarder has
+//! a socket for each flow besides, as every relay must, so that of its calls only those at the listener are batches.
 
 mod coturn;
 mod floor;
+mod forwarder;
 mod load;
 mod ours;
 
@@ -22,6 +24,11 @@ pub(crate) trait Server {
     fn threads(&self) -> Vec<String>;
     /// Whether it relays to peers; else it sends back.
     fn relays(&self) -> bool;
+    /// Where a relay that is no TURN server relays for these two; a TURN server is asked by its protocol.
+    fn open(&self, client: SocketAddr, peer: SocketAddr) -> Option<SocketAddr> {
+        let _ = (client, peer);
+        None
+    }
 }
 
 /// Nanoseconds that the threads of a server have had the processor.
@@ -40,8 +47,12 @@ type Running = Rc<RefCell<Option<(Box<dyn Server>, Load)>>>;
 /// Many flows at each number of clients, and runs to one destination, in two sizes.
 #[must_use]
 pub fn groups() -> Vec<Group> {
-    let contenders: [(&str, Start); 3] =
-        [("ginnel", ours::start), ("floor: batched echo", floor::start), ("coturn", coturn::start)];
+    let contenders: [(&str, Start); 4] = [
+        ("ginnel", ours::start),
+        ("floor: batched echo", floor::start),
+        ("floor: forwarder, a socket for each flow", forwarder::start),
+        ("coturn", coturn::start),
+    ];
     let mut groups = Vec::new();
     for size in [200, 1_200] {
         let flows = [1, 10, 100, 1_000].map(|clients| Shape { clients, size, burst: 1 });
@@ -50,6 +61,10 @@ pub fn groups() -> Vec<Group> {
             for (name, start) in contenders {
                 // What is not installed does not take part.
                 if name == "coturn" && !coturn::is_there() {
+                    continue;
+                }
+                // It takes flows, each from its own socket, one at a time.
+                if shape.burst > 1 && name.contains("forwarder") {
                     continue;
                 }
                 let running = Running::default();

@@ -33,6 +33,7 @@ impl App<Server> for Nobody {
 }
 
 /// A server that runs until the test ends, and where.
+#[allow(clippy::disallowed_methods, reason = "it serves beside the test, whose sockets block")]
 fn serve() -> std::net::SocketAddr {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
@@ -72,7 +73,7 @@ fn flow(at: std::net::SocketAddr) -> Flow {
     });
     let mut packet = Packet::empty(&mut caller.buf);
     packet.append(&[9; 200]).expect("room");
-    caller.client.send(caller.epoch.now(), to, &mut packet).expect("a channel");
+    let _ = caller.client.send(caller.epoch.now(), to, &mut packet).expect("a channel");
     let framed = packet.bytes().to_vec();
     caller.socket.connect(at).expect("an address");
     peer.connect(relayed).expect("an address");
