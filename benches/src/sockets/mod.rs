@@ -47,6 +47,8 @@ type Running = Rc<RefCell<Option<(Box<dyn Server>, Load)>>>;
 /// Many flows at each number of clients, and runs to one destination, in two sizes.
 #[must_use]
 pub fn groups() -> Vec<Group> {
+    // Servers of groups that are done live on, with a socket for each relay: the usual 1,024 files are too few for all.
+    let _ = ginnel_tokio::shards::raise_file_limit();
     let contenders: [(&str, Start); 4] = [
         ("ginnel", ours::start),
         ("floor: batched echo", floor::start),
