@@ -9,6 +9,7 @@
 //! | `no-std` | links the no_std crates into one static library that has its own panic handler |
 //! | `fuzz [TARGET] [--seconds N]` | live fuzzing with libFuzzer (needs a nightly toolchain) |
 //! | `bench [--quick]` | the benchmarks, with rivals behind `--peers` |
+//! | `turn [--quick] [--write] [--picture]` | the TURN server under load, beside coturn: processor time for each packet, packets lost |
 //! | `soak` | the long runs: every seed, half an hour of fuzzing |
 
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ mod soak;
 mod step;
 mod test;
 mod tidy;
+mod turn;
 
 use std::process::ExitCode;
 
@@ -37,10 +39,11 @@ fn main() -> ExitCode {
         Some("no-std") => no_std::run(),
         Some("fuzz") => fuzz::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("turn") => turn::run(&rest),
         Some("soak") => soak::run(),
         _ => {
             eprintln!(
-                "usage: cargo xtask test|ci|tidy|readme|no-std|fuzz|bench|soak   (see xtask/src/main.rs)"
+                "usage: cargo xtask test|ci|tidy|readme|no-std|fuzz|bench|turn|soak   (see xtask/src/main.rs)"
             );
             return ExitCode::from(2);
         }

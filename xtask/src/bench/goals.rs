@@ -29,12 +29,24 @@ const GOALS: [Goal; 17] = [
     ("AeadAes128Gcm", "floor: RustCrypto", 1.15),
 ];
 
+/// A part of a group's name, and the most nanoseconds that ours may take, on any ordinary machine.
+const TIMES: [(&str, f64); 3] = [
+    ("one hot client, client to peer", 60.0),
+    ("100,000 allocations, a random client", 250.0),
+    ("idle allocations, the next wake-up", 100.0),
+];
+/// What one hot client costs is the same with any number of allocations: the largest is at most so many times the smallest.
+const FLAT: f64 = 1.2;
+
 /// What is asked of a row, and whether it is met; `None` where nothing is.
 pub(super) fn verdict(group: &Group, row: &Row) -> Option<(String, bool)> {
     let (_, _, most) = *GOALS.iter().find(|goal| concerns(goal, group, row))?;
     if row.who == Who::Ours {
-        let count = row.allocations?;
-        return Some(("0 allocations".to_string(), count < 0.05));
+        let none = row.allocations? < 0.05;
+        return Some(match TIMES.iter().find(|(part, _)| group.name.contains(part)) {
+            None => ("0 allocations".to_string(), none),
+            Some((_, most)) => (format!("0 allocations, at most {most} ns"), none && row.ns <= *most),
+        });
     }
     let asked = if most == NO_SLOWER { "no slower".to_string() } else { format!("at most {most} x") };
     Some((asked, row.ratio? <= most))
@@ -65,7 +77,26 @@ pub(super) fn summary(groups: &[Group]) -> (usize, Vec<String>) {
             }
         }
     }
+    for way in ["client to peer", "peer to client"] {
+        match flatness(groups, way) {
+            None => {}
+            Some(ratio) if ratio <= FLAT => met += 1,
+            Some(ratio) => missed.push(format!(
+                "turn/relay, one hot client, {way}, the most against the fewest nanoseconds of 1 to 100,000 allocations \
+                 (at most {FLAT} x): {ratio:.2} x"
+            )),
+        }
+    }
     (met, missed)
+}
+
+/// How many times the least the most is that one hot client costs, with any number of allocations.
+fn flatness(groups: &[Group], way: &str) -> Option<f64> {
+    let concerned = groups.iter().filter(|group| group.name.ends_with(&format!("one hot client, {way}")));
+    let ours = concerned.flat_map(|group| group.rows.iter().filter(|row| row.who == Who::Ours));
+    let times: Vec<_> = ours.map(|row| row.ns).collect();
+    let most = times.iter().copied().reduce(f64::max)?;
+    Some(most / times.iter().copied().reduce(f64::min)?)
 }
 
 #[cfg(test)]
@@ -96,6 +127,19 @@ mod tests {
             verdict(&other, &row(Who::Rival, "rtc-srtp", Some(0.8))),
             Some(("at most 0.75 x".to_string(), false))
         );
+    }
+
+    #[test]
+    fn what_is_asked_in_nanoseconds_and_of_all_sizes_together() {
+        let of = |size: &str, ns| Group {
+            name: format!("turn/relay, {size} allocations, one hot client, client to peer"),
+            rows: vec![Row { ns, ..row(Who::Ours, "ginnel", None) }],
+        };
+        let flat = [of("1", 50.0), of("5,000", 60.0)];
+        assert_eq!(summary(&flat), (3, Vec::new()));
+        let (met, missed) = summary(&[of("1", 40.0), of("5,000", 61.0)]);
+        assert_eq!((met, missed.len()), (1, 2), "{missed:?}");
+        assert!(missed[1].ends_with("(at most 1.2 x): 1.52 x"), "{missed:?}");
     }
 
     #[test]

@@ -54,6 +54,10 @@ pub(super) fn markdown(groups: &[Group], quick: bool) -> String {
          Allocations are counted by an allocator that counts, in a pass of its own, and belong to one piece of work once all \
          is warm.\n\n",
     );
+    out.push_str(
+        "What the TURN server costs over sockets and under load, beside coturn, and what 100,000 allocations cost, is in \
+         [TURN-CAPACITY.md](TURN-CAPACITY.md).\n\n",
+    );
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let _ = writeln!(out, "- Processor: {} ({cores} cores)", processor());
     let _ = writeln!(out, "- Compiler: {}", output_of(&["rustc", "--version"]));

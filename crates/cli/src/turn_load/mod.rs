@@ -4,6 +4,7 @@
 //! timer for all of their packets; the echo that they talk to has a thread of its own. What a packet says of itself is in
 //! `stamp`; clocks are not compared between hosts, since both ends of its way are in this process.
 
+mod cpu;
 mod echo;
 mod fleet;
 mod histogram;
@@ -67,8 +68,9 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
         octets: options.size,
     };
     let load = Load::start(&options, client, from, peer)?;
-    let (tally, lasted) = load.run(&options).await?;
-    let report = Report::new(asked, &tally, lasted);
+    let run = load.run(&options).await?;
+    let tally = &run.tally;
+    let report = Report::new(asked, tally, run.lasted, run.server_cpu);
     if options.json {
         let json =
             serde_json::to_string(&report).map_err(|error| format!("no report can be written: {error}"))?;
@@ -76,7 +78,7 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
     } else {
         println!("{report}");
     }
-    verdict(&tally)
+    verdict(tally)
 }
 
 /// Whether the server has relayed anything at all.
@@ -114,6 +116,15 @@ fn raise_open_files(wanted: u64) {
     }
     #[cfg(not(unix))]
     let _ = wanted;
+}
+
+/// What came of the load.
+struct Run {
+    tally: Tally,
+    /// For how long packets were sent.
+    lasted: Duration,
+    /// What the server spent from the first packet to the last.
+    server_cpu: Option<Duration>,
 }
 
 /// The threads that are the load.
@@ -167,20 +178,23 @@ impl Load {
         Sums::of(self.workers.iter().map(|worker| &*worker.counters))
     }
 
-    /// From the first allocation to the last goodbye: what was counted, and for how long packets were sent.
-    async fn run(self, options: &Options) -> Result<(Tally, Duration), String> {
+    /// From the first allocation to the last goodbye.
+    async fn run(self, options: &Options) -> Result<Run, String> {
         let mut bar = Bar::new(!options.quiet && std::io::stderr().is_terminal());
         self.allocate(&bar, options.setup()).await;
+        let spent = || options.server_pid.map(cpu::spent).transpose();
+        let before = spent()?;
         let started = Instant::now();
         self.tell(Phase::Send);
         self.send(&mut bar, started, options.duration()).await;
         self.tell(Phase::Wait);
         let lasted = started.elapsed();
         sleep_until(Instant::now() + STRAGGLERS).await;
+        let server_cpu = spent()?.zip(before).map(|(after, before)| after.saturating_sub(before));
         bar.done();
         self.tell(Phase::Close);
         let tally = self.gather().await?;
-        Ok((tally, lasted))
+        Ok(Run { tally, lasted, server_cpu })
     }
 
     fn tell(&self, phase: Phase) {

@@ -69,6 +69,9 @@ pub(crate) struct Options {
     /// Certificates of authorities to trust over TLS and DTLS, in PEM
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// The process that the server is, where it runs on this host: the report tells what it spends for each packet (Linux)
+    #[arg(long, value_name = "PID")]
+    pub(super) server_pid: Option<u32>,
     /// The report as one line of JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -75,6 +75,10 @@ pub(super) struct Report {
     payload_bits_per_second: f64,
     latency_ms: Percentiles,
     allocation_ms: Percentiles,
+    /// Of all processors together, while packets were sent; where the server's process is known.
+    server_cpu_seconds: Option<f64>,
+    /// Of that, for each packet that it relayed: a packet that comes back was relayed twice.
+    server_cpu_us_per_packet: Option<f64>,
     refusals: Vec<Refusal>,
 }
 
@@ -139,9 +143,11 @@ pub(super) struct Asked {
 }
 
 impl Report {
-    pub(super) fn new(asked: Asked, tally: &Tally, lasted: Duration) -> Self {
+    pub(super) fn new(asked: Asked, tally: &Tally, lasted: Duration, server_cpu: Option<Duration>) -> Self {
         let seconds = lasted.as_secs_f64();
         let rate = if seconds > 0.0 { tally.received as f64 / seconds } else { 0.0 };
+        let server_cpu = server_cpu.as_ref().map(Duration::as_secs_f64);
+        let relayed = (tally.sent + tally.received).max(1) as f64;
         let lost = tally.sent.saturating_sub(tally.received);
         let refusal = |((code, reason), count): (&(u16, String), &u64)| Refusal {
             code: *code,
@@ -168,6 +174,8 @@ impl Report {
             payload_bits_per_second: rate * asked.octets as f64 * 8.0,
             latency_ms: Percentiles::of(&tally.latency),
             allocation_ms: Percentiles::of(&tally.allocation),
+            server_cpu_seconds: server_cpu,
+            server_cpu_us_per_packet: server_cpu.map(|spent| spent * 1e6 / relayed),
             refusals: tally.refusals.iter().map(refusal).collect(),
         }
     }
@@ -205,6 +213,9 @@ impl fmt::Display for Report {
             self.payload_bits_per_second / 1e6,
             self.seconds
         )?;
+        if let Some((spent, each)) = self.server_cpu_seconds.zip(self.server_cpu_us_per_packet) {
+            writeln!(f, "  server       {spent:.2} s of processors, {each:.2} us for each packet relayed")?;
+        }
         write!(f, "  latency      {}", self.latency_ms)
     }
 }
@@ -225,15 +236,19 @@ mod tests {
             between_clients: false,
             octets: 100,
         };
-        Report::new(asked, &tally, Duration::from_secs(10))
+        Report::new(asked, &tally, Duration::from_secs(10), Some(Duration::from_millis(1_990)))
     }
 
     #[test]
     fn a_report_says_what_was_lost_and_why() {
         let text = report().to_string();
-        for part in
-            ["2 of 3 clients", "1 x 486 Allocation Quota Reached", "990 (1.000 % lost", "99 packets/s"]
-        {
+        for part in [
+            "2 of 3 clients",
+            "1 x 486 Allocation Quota Reached",
+            "990 (1.000 % lost",
+            "99 packets/s",
+            "1000.00 us",
+        ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
     }
@@ -264,12 +279,15 @@ mod tests {
                 "seconds",
                 "sent",
                 "server",
+                "server_cpu_seconds",
+                "server_cpu_us_per_packet",
                 "transport",
                 "unsent"
             ]
         );
         assert_eq!(json["loss"], 0.01);
         assert_eq!(json["payload_bits_per_second"], 79_200.0);
+        assert_eq!(json["server_cpu_us_per_packet"], 1_000.0);
         assert_eq!(json["refusals"][0]["code"], 486);
         assert_eq!(json["latency_ms"]["count"], 990);
     }

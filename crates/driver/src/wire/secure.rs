@@ -11,7 +11,7 @@
 //! The last line is RFC 7983 section 7: what begins with 20 to 63 is DTLS.
 
 use std::{
-    collections::{BTreeMap, VecDeque, hash_map::RandomState},
+    collections::{BTreeMap, VecDeque, btree_map::Entry, hash_map::RandomState},
     hash::BuildHasher as _,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
 };
@@ -203,10 +203,13 @@ impl<R: Runtime> Wire<R> {
 
     fn place_association(&mut self, association: Association, bound: SocketAddr) -> usize {
         let (number, _) = self.number();
-        if self.by_path.contains_key(&association.path) {
-            self.secure.successors.insert(association.path, number);
-        } else {
-            self.by_path.insert(association.path, number);
+        match self.by_path.entry(association.path) {
+            Entry::Vacant(none) => {
+                none.insert(number);
+            }
+            Entry::Occupied(_) => {
+                self.secure.successors.insert(association.path, number);
+            }
         }
         self.secure.sockets.entry(bound).or_default().associations += 1;
         self.slots[number] = Some(Slot::Association(Box::new(association)));
