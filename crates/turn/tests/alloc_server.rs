@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ginnel_alloc_counter::{Counting, allocations};
+use ginnel_alloc_counter::{Counting, allocations, assert_installed, live_octets};
 use ginnel_core::{
     Buffer, HEADROOM, Handled, Instant, Io, Notice, Packet, Path, Port, Receive, Request, Seed, Transmit,
     Transport, settle,
@@ -16,7 +16,7 @@ use ginnel_stun::{
     auth::{AuthConfig, User},
 };
 use ginnel_turn::server::{
-    Event, Listener, RelayAddress, Server, ServerConfig,
+    Credentials, Event, Listener, RelayAddress, Server, ServerConfig,
     policy::{BandwidthLimits, Rate},
 };
 
@@ -54,7 +54,17 @@ impl Io<Event> for World {
 }
 type Fill<'f> = &'f dyn for<'p, 'a> Fn(MessageWriter<'p, 'a>) -> MessageWriter<'p, 'a>;
 fn asked(server: &mut Server, path: Path, method: Method, nonce: &[u8], fill: Fill<'_>) -> Vec<u8> {
-    let key = IntegrityKey::long_term("user", REALM, "pass").expect("a key");
+    asked_by("user", server, path, method, nonce, fill)
+}
+fn asked_by(
+    name: &str,
+    server: &mut Server,
+    path: Path,
+    method: Method,
+    nonce: &[u8],
+    fill: Fill<'_>,
+) -> Vec<u8> {
+    let key = IntegrityKey::long_term(name, REALM, "pass").expect("a key");
     let mut buffer: Buffer = [0; _];
     let mut packet = Packet::empty(&mut buffer);
     let id = TransactionId::new(*b"transactions");
@@ -62,7 +72,7 @@ fn asked(server: &mut Server, path: Path, method: Method, nonce: &[u8], fill: Fi
     if nonce.is_empty() {
         open.finish();
     } else {
-        let open = open.attribute(&Username::new("user").expect("a name")).expect("room");
+        let open = open.attribute(&Username::new(name).expect("a name")).expect("room");
         let open = open.attribute(&Realm::new(REALM).expect("a realm")).expect("room");
         let open = open.attribute(&Nonce::new(nonce).expect("a nonce")).expect("room");
         open.integrity(&key).expect("room").finish();
@@ -71,19 +81,28 @@ fn asked(server: &mut Server, path: Path, method: Method, nonce: &[u8], fill: Fi
     if let Handled::Send(_) = server.handle_input(NOW, &mut input) {
         return input.packet.bytes().to_vec();
     }
+    while let Some(event) = server.poll_event() {
+        if let Event::LookUp { ticket, .. } = event {
+            let user = User::long_term(name, REALM, "pass").expect("a user");
+            assert!(server.answer(ticket, Some(user)));
+        }
+    }
     let (mut world, mut buffer) = (World::default(), [0; 2048]);
     let _ = settle(server, NOW, &mut buffer, &mut world);
     world.0
 }
 /// An allocation with a channel to `peer`: its relayed address.
 fn allocated(server: &mut Server, path: Path, peer: SocketAddr) -> SocketAddr {
+    allocated_by("user", server, path, peer)
+}
+fn allocated_by(name: &str, server: &mut Server, path: Path, peer: SocketAddr) -> SocketAddr {
     let challenge = asked(server, path, Method::ALLOCATE, b"", &|open| open);
     let message = Message::parse(&challenge).expect("a message");
     let nonce = message.get::<Nonce<'_>>().expect("well formed").expect("a nonce").octets().to_vec();
-    let answer = asked(server, path, Method::ALLOCATE, &nonce, &|open| {
+    let answer = asked_by(name, server, path, Method::ALLOCATE, &nonce, &|open| {
         open.attribute(&RequestedTransport::UDP).expect("room")
     });
-    let bound = asked(server, path, Method::CHANNEL_BIND, &nonce, &|open| {
+    let bound = asked_by(name, server, path, Method::CHANNEL_BIND, &nonce, &|open| {
         let open = open.attribute(&ChannelNumber(0x4000)).expect("room");
         open.attribute(&XorPeerAddress(peer)).expect("room")
     });
@@ -153,4 +172,30 @@ fn two_hundred_thousand_strangers_leave_nothing() {
         }
     });
     assert_eq!((count, server.stats().allocations, server.poll_timeout()), (0, 0, None));
+}
+
+#[test]
+fn an_allocation_and_a_user_of_its_own_take_at_most_two_kilobytes() {
+    assert_installed();
+    let by_event = Credentials::ByEvent { max_waiting: 16 };
+    let mut server = server(|config| config.with_credentials(by_event));
+    let peer = SocketAddr::from(([203, 0, 113, 9], 7_000));
+    let add = |server: &mut Server, n: u32| {
+        // As those of time-limited credentials: nobody shares one.
+        let name = format!("1700000000:somebody-{n:06}");
+        allocated_by(&name, server, client(n), peer);
+    };
+    add(&mut server, 0);
+    let before = live_octets();
+    // A power of two, and one more: every table is full, and has just been doubled.
+    for (from, to, most) in [(1, 4_096, 1_700), (4_096, 4_097, 3_100), (4_097, 6_000, 2_048)] {
+        (from..to).for_each(|n| add(&mut server, n));
+        let each = (live_octets() - before) / i64::from(to - 1);
+        assert!(each <= most, "{each} octets each with {to}");
+    }
+    for n in 0..6_000 {
+        server.revoke(NOW, &format!("1700000000:somebody-{n:06}"));
+        while server.poll_event().is_some() || server.poll_request().is_some() {}
+    }
+    assert_eq!(server.stats().allocations, 0);
 }

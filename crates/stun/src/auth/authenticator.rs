@@ -201,6 +201,13 @@ impl Authenticator {
             }
         }
     }
+    /// Whether a request bears a nonce that was made for whoever is at the other end of `path` and has not expired: so that he
+    /// can receive there what was sent to him. It says nothing about who he is.
+    #[must_use]
+    pub fn has_fresh_nonce(&self, now: Instant, path: Path, message: &Message<'_>) -> bool {
+        let nonce = message.get::<Nonce<'_>>().ok().flatten();
+        nonce.is_some_and(|nonce| self.nonces.is_valid(now, path, nonce.octets()))
+    }
     fn in_memory(&self, who: Claimed<'_>) -> Option<Arc<User>> {
         let user = match who {
             Claimed::Username(name) => self.users.get(name),

@@ -11,7 +11,7 @@ use ginnel_stun::{
 
 use super::{
     AllocationId, AllocationStats, Credentials, Event, Server,
-    allocation::{Allocation, Made},
+    allocation::{Allocation, Made, Neighbours},
     answer::{Allocated, Reply},
     asked::{Head, RelayTransport, Wish, Wishes},
     few::Few,
@@ -135,6 +135,7 @@ impl Server {
             claim: opening.claim,
             id: AllocationId(0),
             user: Arc::clone(&user),
+            of_user: Neighbours::default(),
             made: Made { by: opening.head.id, lifetime, token, failed: opening.failed },
         };
         let [first, second] = relays.map(|it| it.map(|it| it.external));

@@ -37,12 +37,22 @@ pub(super) struct Allocation {
     pub(super) claim: Claim,
     pub(super) id: AllocationId,
     pub(super) user: Arc<User>,
+    /// The others of its user.
+    pub(super) of_user: Neighbours,
     /// What its Allocate was answered with, should it be asked again.
     pub(super) made: Made,
 }
 
 /// `PERFORMANCE.md`: at most 2 KB for an allocation, its share of the tables and its user included.
 const _: () = assert!(size_of::<Option<Allocation>>() <= 1024);
+
+/// Slots before and after in the list of a user's allocations: so that to take a user back costs as much as he has, and not as
+/// much as all have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Neighbours {
+    pub(super) before: Option<u32>,
+    pub(super) after: Option<u32>,
+}
 
 /// A socket that peers reach the client by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -179,7 +179,7 @@ impl Limits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChannelNumbers {
-    /// 0x4000-0x7FFE (RFC 5766 section 11): clients of that RFC draw from all of them. RFC 8656 section 12 gives those from
+    /// 0x4000-0x7FFF (RFC 5766 section 11): clients of that RFC draw from all of them. RFC 8656 section 12 gives those from
     /// 0x5000 on to other protocols, which a port that only TURN has does not meet.
     #[default]
     Rfc5766,
@@ -191,7 +191,7 @@ impl ChannelNumbers {
     #[must_use]
     pub const fn range(self) -> RangeInclusive<u16> {
         match self {
-            Self::Rfc5766 => 0x4000..=0x7FFE,
+            Self::Rfc5766 => 0x4000..=0x7FFF,
             Self::Rfc8656 => 0x4000..=0x4FFF,
         }
     }

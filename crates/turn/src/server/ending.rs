@@ -38,6 +38,9 @@ impl Draining {
 }
 /// How many other servers may be named: one of each family is used.
 pub(super) const ALTERNATES_MAX: usize = 16;
+/// How many allocations one call of `handle_timeout` ends. After a drain of what that tells, and gives back, it is called
+/// again: so a host that wakes up when all have expired loses no event.
+const ENDED_AT_ONCE: usize = 1024;
 
 impl Server {
     /// Ends an allocation.
@@ -72,9 +75,8 @@ impl Server {
     }
     /// Ends what has expired.
     pub(super) fn expire(&mut self, now: Instant) {
-        while let Some((at, slot)) = self.table.next_expiry()
-            && at <= now
-        {
+        for _ in 0..ENDED_AT_ONCE {
+            let Some((_, slot)) = self.table.next_expiry().filter(|&(at, _)| at <= now) else { break };
             for place in 0..2 {
                 let relay = self.table.get(slot).and_then(|it| it.relays[place]);
                 if relay.is_some_and(|it| it.expires <= now) {
@@ -85,18 +87,32 @@ impl Server {
         while let Some(reserved) = self.reservations.expired(now) {
             self.give_back(&reserved.relay);
         }
+        self.expire_openings(now);
         if self.draining.as_ref().is_some_and(|it| it.deadline <= now) {
-            self.end_all(EndReason::Drained, |_| true);
+            self.end_all(EndReason::Drained, ENDED_AT_ONCE);
         }
     }
-    /// Ends those allocations, finished or not. How many those were.
-    pub(super) fn end_all(&mut self, reason: EndReason, which: impl Fn(&User) -> bool) -> usize {
-        let slots: Vec<u32> =
-            self.table.slots().filter(|(_, it)| which(&it.user)).map(|(slot, _)| slot).collect();
+    /// Ends so many allocations, finished ones, and all that are not.
+    pub(super) fn end_all(&mut self, reason: EndReason, most: usize) {
+        for _ in 0..most {
+            // Each of them expires at some time.
+            let Some((_, slot)) = self.table.next_expiry() else { break };
+            self.end_slot(slot, reason);
+        }
+        self.give_up(|_| true);
+    }
+    /// Ends the allocations of a user, finished or not. How many those were.
+    pub(super) fn end_user(&mut self, name: &str, reason: EndReason) -> usize {
+        let slots: Vec<u32> = self.table.of_user(name).collect();
+        let count = slots.len();
+        slots.into_iter().for_each(|slot| self.end_slot(slot, reason));
+        count + self.give_up(|user| user.name() == name)
+    }
+    /// Forgets those requests that have not been answered. How many allocations were being made.
+    fn give_up(&mut self, which: impl Fn(&User) -> bool) -> usize {
         let opening = self.openings.clients().filter(|(_, it)| which(it.who.user()));
         let opening: Vec<Path> = opening.map(|(client, _)| *client).collect();
-        let count = slots.len() + opening.len();
-        slots.into_iter().for_each(|slot| self.end_slot(slot, reason));
+        let count = opening.len();
         for client in opening {
             self.cancel(&client);
         }

@@ -3,7 +3,8 @@
 //!
 //! A token names the shard that made it. The request that bears one is passed on to that shard, and so is all that comes on
 //! the same five-tuple afterwards: what is here remembers it, until nothing has come for as long as an allocation may live.
-//! Only tokens that a shard has really made get anybody in here, and the table is bounded.
+//! Only tokens that a shard has really made get anybody in here, with a nonce that was made for this five-tuple, so that one
+//! ticket sent from many addresses does not fill the table; and it is bounded.
 //! Left out: streams. They are moved whole, and nothing more of them comes here.
 
 use core::time::Duration;
@@ -21,6 +22,8 @@ pub(super) struct Forwards {
     max: usize,
     /// For how long one is kept that nothing comes on.
     patience: Duration,
+    /// When a table that is full is looked through again.
+    sweep: Instant,
 }
 #[derive(Clone, Copy, Debug)]
 struct Forward {
@@ -30,7 +33,7 @@ struct Forward {
 }
 impl Forwards {
     pub(super) fn new(max: usize, patience: Duration, seed: Seed) -> Self {
-        Self { key: HashKey::new(seed), table: HashTable::new(), max, patience }
+        Self { key: HashKey::new(seed), table: HashTable::new(), max, patience, sweep: Instant::EPOCH }
     }
     /// The shard that has the allocation of this five-tuple.
     pub(super) fn find(&mut self, now: Instant, path: &Path) -> Option<u8> {
@@ -52,8 +55,9 @@ impl Forwards {
             (forward.shard, forward.until) = (shard, until);
             return true;
         }
-        if self.table.len() >= self.max {
+        if self.table.len() >= self.max && now >= self.sweep {
             self.table.retain(|it| now < it.until);
+            self.sweep = now + Duration::from_secs(1);
         }
         if self.table.len() >= self.max {
             return false;

@@ -47,24 +47,36 @@ impl HashKey {
             }
         }
     }
+    /// Of a name.
+    pub(super) fn text(self, text: &str) -> u64 {
+        let mut state = self.state();
+        let words = text.as_bytes().chunks_exact(8);
+        let mut last = [0; 8];
+        last.iter_mut().zip(words.remainder()).for_each(|(to, from)| *to = *from);
+        last[7] = text.len() as u8;
+        for word in words {
+            state.absorb(word.try_into().map_or(0, u64::from_le_bytes));
+        }
+        state.absorb(u64::from_le_bytes(last));
+        state.finish()
+    }
     #[inline]
-    fn words<const N: usize>(self, words: [u64; N]) -> u64 {
-        let mut state = State([
+    const fn state(self) -> State {
+        State([
             self.0 ^ 0x736f_6d65_7073_6575,
             self.1 ^ 0x646f_7261_6e64_6f6d,
             self.0 ^ 0x6c79_6765_6e65_7261,
             self.1 ^ 0x7465_6462_7974_6573,
-        ]);
+        ])
+    }
+    #[inline]
+    fn words<const N: usize>(self, words: [u64; N]) -> u64 {
+        let mut state = self.state();
         for word in words {
             state.absorb(word);
         }
         state.absorb((N as u64 * 8) << 56);
-        state.0[2] ^= 0xFF;
-        state.round();
-        state.round();
-        state.round();
-        let State([v0, v1, v2, v3]) = state;
-        v0 ^ v1 ^ v2 ^ v3
+        state.finish()
     }
 }
 /// Nobody is to see the key.
@@ -86,6 +98,15 @@ const fn wide(ip: IpAddr) -> [u64; 2] {
 /// The four words of SipHash.
 struct State([u64; 4]);
 impl State {
+    #[inline]
+    fn finish(mut self) -> u64 {
+        self.0[2] ^= 0xFF;
+        self.round();
+        self.round();
+        self.round();
+        let Self([v0, v1, v2, v3]) = self;
+        v0 ^ v1 ^ v2 ^ v3
+    }
     #[inline]
     fn absorb(&mut self, word: u64) {
         self.0[3] ^= word;
@@ -125,6 +146,11 @@ mod tests {
         }
         assert_eq!(key.words([7, u64::MAX, 0x0123_4567_89AB_CDEF]), hasher.finish());
         assert_eq!(key.words([]), DefaultHasher::new().finish());
+        for text in ["", "seven..", "eight...", "1700000000:somebody"] {
+            let mut hasher = DefaultHasher::new();
+            hasher.write(text.as_bytes());
+            assert_eq!(key.text(text), hasher.finish(), "{text}");
+        }
     }
 
     #[test]

@@ -122,6 +122,8 @@ pub struct Server {
     table: Table,
     openings: Openings,
     addresses: Vec<Address>,
+    /// Pools that were made for addresses.
+    pools: u64,
     reservations: Reservations<Reserved>,
     peers: PeerFilter,
     quotas: Quotas,
@@ -174,6 +176,7 @@ impl Server {
             table: Table::new(seed.fork("turn server table")),
             openings: Openings::default(),
             addresses: Vec::new(),
+            pools: 0,
             reservations: Reservations::new(RESERVATIONS_MAX),
             peers: config.peer_filter(),
             quotas: shared.quotas,
@@ -321,14 +324,16 @@ impl Server {
             .connections
             .next_timeout()
             .map(|at| Wake::new(at, "turn server: a stream has waited enough"));
-        Wake::soonest([expiry, reserved, deadline, stream])
+        let opening =
+            self.openings.next_deadline().map(|at| Wake::new(at, "turn server: the driver opens no socket"));
+        Wake::soonest([expiry, reserved, deadline, opening, stream])
     }
     /// Ends all allocations and gives all sockets back. Nobody is told: their next request goes unanswered.
     pub fn close(&mut self, now: Instant) {
         if self.closing != Closing::Open {
             return;
         }
-        self.end_all(EndReason::Closed, |_| true);
+        self.end_all(EndReason::Closed, usize::MAX);
         while let Some(reserved) = self.reservations.expired(Instant::from_epoch(Duration::MAX)) {
             self.give_back(&reserved.relay);
         }
@@ -358,9 +363,10 @@ impl Server {
         self.auth.remove_user(name);
         self.revoke(now, name)
     }
-    /// Ends the allocations of a user, wherever he is looked up: a back end takes him back. How many those were.
+    /// Ends the allocations of a user, wherever he is looked up: a back end takes him back. How many those were. It takes as
+    /// long as he has allocations, whatever others have.
     pub fn revoke(&mut self, _now: Instant, name: &str) -> usize {
-        self.end_all(EndReason::Revoked, |user| user.name() == name)
+        self.end_user(name, EndReason::Revoked)
     }
     /// Ends one allocation. False if there is none.
     pub fn end(&mut self, _now: Instant, id: AllocationId) -> bool {

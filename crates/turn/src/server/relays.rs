@@ -4,13 +4,17 @@
 //! ```text
 //!  Allocate --> family 1 --> Bind --Opened--> (R bit: the port above --> Bind) --> family 2 --> ... --> answer
 //!                  ^           |
-//!                  +--refused--+  another port, up to BIND_TRIES times; then 508
+//!                  +--refused--+  another port, up to BIND_TRIES times; then 508; and 508 after BIND_PATIENCE
 //! ```
 //!
 //! What is here belongs to somebody who is authenticated, and counts in his quota from the first moment.
 
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
-use core::net::SocketAddr;
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
+use core::{net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use ginnel_core::{Framing, Instant, Path, Port, Refused, Request, Ticket, Transport};
 use ginnel_stun::{attribute::AddressFamily, auth::Authenticated};
@@ -26,19 +30,31 @@ use super::{
 
 /// How many ports are tried for one relayed address.
 pub(super) const BIND_TRIES: usize = 8;
+/// How long an Allocate request waits for the driver: well within the 39.5 s for which its client does (RFC 8489 section
+/// 6.2.1).
+pub(super) const BIND_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An address of the server, and its ports.
 #[derive(Debug)]
 pub(super) struct Address {
     pub(super) relay: RelayAddress,
+    /// Of which ports its pool is.
+    pub(super) ports: RangeInclusive<u16>,
     /// `None` if the range has no ports for this shard.
     pub(super) pool: Option<PortPool>,
+    /// How many ports the pool has when none is in use.
+    whole: usize,
     /// Nothing new is taken from it: the configuration has changed.
     pub(super) retired: bool,
 }
 impl Address {
-    pub(super) fn new(relay: RelayAddress, pool: Option<PortPool>) -> Self {
-        Self { relay, pool, retired: false }
+    pub(super) fn new(relay: RelayAddress, ports: RangeInclusive<u16>, pool: Option<PortPool>) -> Self {
+        let whole = pool.as_ref().map_or(0, PortPool::free);
+        Self { relay, ports, pool, whole, retired: false }
+    }
+    /// Whether its place can be given to another: it is retired, and none of its ports is in use.
+    pub(super) fn is_left(&self) -> bool {
+        self.retired && self.pool.as_ref().map_or(0, PortPool::free) == self.whole
     }
 }
 
@@ -62,6 +78,7 @@ pub(super) struct Opening {
     refused: Vec<(u16, u16)>,
     tries: usize,
     ticket: Ticket,
+    deadline: Instant,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -86,6 +103,7 @@ impl Opening {
             refused: Vec::new(),
             tries: 0,
             ticket: Ticket(0),
+            deadline: Instant::EPOCH,
         }
     }
     /// With a relayed address that was reserved: nothing need be opened.
@@ -107,7 +125,10 @@ struct Asked {
 #[derive(Debug, Default)]
 pub(super) struct Openings {
     by_client: BTreeMap<Path, Opening>,
+    /// Bounded by the ports there are: each of them was taken from its pool.
     by_ticket: BTreeMap<Ticket, Asked>,
+    /// Until when each waits at the most.
+    deadlines: BTreeSet<(Instant, Path)>,
     tickets: u64,
 }
 impl Openings {
@@ -127,6 +148,20 @@ impl Openings {
     pub(super) fn next_ticket(&mut self) -> Ticket {
         self.tickets += 1;
         Ticket(self.tickets)
+    }
+    fn insert(&mut self, now: Instant, client: Path, mut opening: Opening) {
+        opening.deadline = now + BIND_PATIENCE;
+        self.deadlines.insert((opening.deadline, client));
+        self.by_client.insert(client, opening);
+    }
+    fn remove(&mut self, client: &Path) -> Option<Opening> {
+        let opening = self.by_client.remove(client)?;
+        self.deadlines.remove(&(opening.deadline, *client));
+        Some(opening)
+    }
+    /// When the first has waited enough.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 }
 
@@ -162,7 +197,7 @@ impl Server {
     pub(super) fn open(&mut self, now: Instant, client: Path, opening: Opening) {
         let family = opening.wishes.family;
         let is_held = opening.relays.iter().any(Option::is_some);
-        self.openings.by_client.insert(client, opening);
+        self.openings.insert(now, client, opening);
         if is_held { self.finish(now, client) } else { self.begin(now, client, family) }
     }
     fn begin(&mut self, now: Instant, client: Path, family: AddressFamily) {
@@ -186,7 +221,7 @@ impl Server {
     }
     /// All is there that can be had.
     fn finish(&mut self, now: Instant, client: Path) {
-        let Some(mut opening) = self.openings.by_client.remove(&client) else { return };
+        let Some(mut opening) = self.openings.remove(&client) else { return };
         for (address, port) in core::mem::take(&mut opening.refused) {
             self.give_port_back(address, port);
         }
@@ -207,9 +242,22 @@ impl Server {
         self.answers.push_back(Answer { path: client, head, who, reply });
         self.look_for_the_end();
     }
+    /// Answers those with 508 that the driver has let wait for too long. What it opens for them afterwards goes back; until it
+    /// says something the port is its own.
+    pub(super) fn expire_openings(&mut self, now: Instant) {
+        while let Some(&(deadline, client)) = self.openings.deadlines.first()
+            && deadline <= now
+        {
+            if let Some(opening) = self.openings.get(&client) {
+                let (head, who) = (opening.head, opening.who.clone());
+                self.answers.push_back(Answer { path: client, head, who, reply: Reply::Error(508) });
+            }
+            self.cancel(&client);
+        }
+    }
     /// Nobody waits for the answer any more.
     pub(super) fn cancel(&mut self, client: &Path) -> bool {
-        let Some(opening) = self.openings.by_client.remove(client) else { return false };
+        let Some(opening) = self.openings.remove(client) else { return false };
         for relay in opening.relays.iter().chain([&opening.reserved]).flatten() {
             self.give_back(relay);
         }

@@ -98,9 +98,11 @@ impl Server {
         }
         let shard = self.shard_of_token(message).filter(|&shard| shard != self.config.shard.index)?;
         // A stream is moved whole; of datagrams more will come here. Where there is no room to remember that, the request is
-        // answered here, as one with a token that nobody knows.
+        // answered here, as one with a token that nobody knows. Whoever has no nonce of ours for his address yet is not worth
+        // remembering: he may be one of the many that one stolen ticket can be sent from, and if he is real he comes again.
         let is_moved = path.transport != Transport::Udp;
-        (is_moved || self.forwards.learn(now, path, shard)).then_some(shard)
+        let is_stranger = || !self.auth.has_fresh_nonce(now, path, message);
+        (is_moved || is_stranger() || self.forwards.learn(now, path, shard)).then_some(shard)
     }
     fn shard_of_token(&self, message: &Message<'_>) -> Option<u8> {
         match message.method() {
@@ -251,9 +253,10 @@ impl Server {
         }
         self.quotas.set_limits(self.config.quotas);
         self.connections.set_limits(self.config.limits.tcp);
-        let unchanged = old.ports == self.config.ports;
         for address in &mut self.addresses {
-            address.retired = !unchanged || !self.config.relays.contains(&address.relay);
+            // Those of another configuration before may come back, with the ports that are still in use.
+            let is_wanted = address.ports == self.config.ports && self.config.relays.contains(&address.relay);
+            address.retired = !is_wanted;
         }
         self.add_addresses();
         self.live.add(self.config.relays.iter().map(|it| it.external));
@@ -264,7 +267,7 @@ impl Server {
         self.cut_off(now);
     }
     /// Takes permissions and channels from whoever is not to be reached any more, and judges anew which of the others are
-    /// the server's own.
+    /// the server's own. All allocations are walked: with 100,000 of them that takes some tens of milliseconds.
     fn cut_off(&mut self, now: Instant) {
         let slots: Vec<u32> = self.table.slots().map(|(slot, _)| slot).collect();
         let (peers, live) = (&self.peers, &self.live);
@@ -285,17 +288,29 @@ impl Server {
     pub(super) fn add_addresses(&mut self) {
         for relay in self.config.relays.clone() {
             let is_there = self.addresses.iter().any(|it| !it.retired && it.relay == relay);
-            // Those that are retired keep their place, which relays name them by.
-            if is_there || self.addresses.len() >= ADDRESSES_MAX {
+            if is_there {
                 continue;
             }
-            let seed = self.seed.fork(&alloc::format!("{} {}", relay.local, self.addresses.len()));
+            // Those that are retired keep their place while relays name them by it, and while other shards have relays there
+            // by which alone the address is known to be ours.
+            let (relays, live) = (&self.config.relays, &self.live);
+            let is_known = |it: &Address| relays.contains(&it.relay) || !live.is_in_use(it.relay.external);
+            let place = self.addresses.iter().position(|it| it.is_left() && is_known(it));
+            if place.is_none() && self.addresses.len() >= ADDRESSES_MAX {
+                continue;
+            }
+            self.pools += 1;
+            let seed = self.seed.fork(&alloc::format!("{} {}", relay.local, self.pools));
             let pool = PortPool::new(self.config.ports.clone(), self.config.shard, seed).ok();
-            self.addresses.push(Address::new(relay, pool));
+            let address = Address::new(relay, self.config.ports.clone(), pool);
+            match place.and_then(|place| self.addresses.get_mut(place)) {
+                Some(left) => *left = address,
+                None => self.addresses.push(address),
+            }
         }
     }
 }
-/// Relay addresses over the life of a machine, with those that configurations have left behind.
+/// Relay addresses of a machine, with those that configurations have left behind and that are in use still.
 const ADDRESSES_MAX: usize = 4096;
 
 impl ServerConfig {

@@ -1,9 +1,9 @@
-//! All allocations: a slab, with a hash table from the five-tuple, one from the relayed address, and a heap of expiry.
+//! All allocations: a slab, with hash tables from the five-tuple, the relayed address and the user, and a heap of expiry.
 //!
 //! The tables hold numbers of slots and nothing else, so a look-up reads a byte or two of tags, one number, and the allocation
 //! itself: what it costs does not grow with how many there are, caches aside.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
 use ginnel_core::{Instant, Path, Seed};
@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 
 use super::{
     AllocationId,
-    allocation::{Allocation, Relay},
+    allocation::{Allocation, Neighbours, Relay},
     hash::HashKey,
     mobility::nowhere,
     timers::Timers,
@@ -27,6 +27,8 @@ pub(super) struct Table {
     by_client: HashTable<u32>,
     /// The number of the slot, and in the low bit which of its two relays.
     by_relay: HashTable<u32>,
+    /// The first of each user's list.
+    by_user: HashTable<u32>,
     timers: Timers,
     made: u32,
 }
@@ -38,6 +40,7 @@ impl Table {
             free: Vec::new(),
             by_client: HashTable::new(),
             by_relay: HashTable::new(),
+            by_user: HashTable::new(),
             timers: Timers::default(),
             made: 0,
         }
@@ -86,6 +89,7 @@ impl Table {
         let (client, locals) = (allocation.client, allocation.locals);
         self.slots[slot as usize] = Some(allocation);
         self.link_client(slot << 1, &client);
+        self.link_user(slot);
         for (local, place) in locals.into_iter().zip(0..) {
             let Some(local) = local else { continue };
             let (key, slots) = (self.key, &self.slots);
@@ -137,6 +141,7 @@ impl Table {
         let (client, locals) = self.get(slot).map(|it| (it.client, it.locals))?;
         self.cancel_move(slot);
         self.unlink_client(slot << 1, &client);
+        self.unlink_user(slot);
         for local in locals.into_iter().flatten() {
             self.unlink_relay(local);
         }
@@ -172,6 +177,62 @@ impl Table {
             entry.remove();
         }
     }
+    /// The allocations of a user.
+    pub(super) fn of_user(&self, name: &str) -> impl Iterator<Item = u32> {
+        let first = self.by_user.find(self.key.text(name), |&it| self.user_at(it) == Some(name)).copied();
+        core::iter::successors(first, |&slot| self.get(slot)?.of_user.after)
+    }
+    fn user_at(&self, slot: u32) -> Option<&str> {
+        Some(self.get(slot)?.user.name())
+    }
+    /// Puts an allocation in front of its user's list.
+    fn link_user(&mut self, slot: u32) {
+        let Some(user) = self.get(slot).map(|it| Arc::clone(&it.user)) else { return };
+        let first = self.of_user(user.name()).next();
+        if let Some(first) = first
+            && let Some(it) = self.get_mut(first)
+        {
+            it.of_user.before = Some(slot);
+        }
+        if let Some(it) = self.get_mut(slot) {
+            it.of_user = Neighbours { before: None, after: first };
+        }
+        self.replace_first(user.name(), first, Some(slot));
+    }
+    fn unlink_user(&mut self, slot: u32) {
+        let Some((user, Neighbours { before, after })) =
+            self.get(slot).map(|it| (Arc::clone(&it.user), it.of_user))
+        else {
+            return;
+        };
+        if let Some(it) = after.and_then(|after| self.get_mut(after)) {
+            it.of_user.before = before;
+        }
+        match before.and_then(|before| self.get_mut(before)) {
+            Some(it) => it.of_user.after = after,
+            None => self.replace_first(user.name(), Some(slot), after),
+        }
+    }
+    fn replace_first(&mut self, name: &str, old: Option<u32>, new: Option<u32>) {
+        let (key, slots) = (self.key, &self.slots);
+        match (old, new) {
+            (Some(old), new) => {
+                let Ok(mut entry) = self.by_user.find_entry(key.text(name), |&it| it == old) else { return };
+                match new {
+                    Some(new) => *entry.get_mut() = new,
+                    None => drop(entry.remove()),
+                }
+            }
+            (None, Some(new)) => {
+                let hash = |&other: &u32| {
+                    let allocation = slots.get(other as usize).and_then(Option::as_ref);
+                    allocation.map_or(0, |it| key.text(it.user.name()))
+                };
+                self.by_user.insert_unique(key.text(name), new, hash);
+            }
+            (None, None) => {}
+        }
+    }
     /// To be called whenever a relay's expiry has changed.
     pub(super) fn reschedule(&mut self, slot: u32) {
         let at = self.get(slot).and_then(Allocation::expires);
@@ -198,6 +259,11 @@ impl Table {
             }
         }
         assert_eq!(self.by_client.len(), tuples);
+        let of_users = self.by_user.iter().flat_map(|&first| {
+            let name = self.user_at(first).unwrap();
+            self.of_user(name).inspect(move |&slot| assert_eq!(self.user_at(slot), Some(name)))
+        });
+        assert_eq!(of_users.count(), self.len());
         assert_eq!(self.len(), self.slots().count());
     }
 }

@@ -28,7 +28,7 @@ pub(super) const CLIENTS: usize = 4;
 /// With those that only come for connections: three streams, and one on another listener.
 pub(super) const PATHS: usize = CLIENTS + 4;
 const ALLOCATIONS: usize = 3;
-const NUMBERS: [u16; 5] = [0x4000, 0x4001, 0x4FFF, 0x7FFE, 0x7FFF];
+const NUMBERS: [u16; 5] = [0x4000, 0x4001, 0x4FFF, 0x7FFF, 0x3FFF];
 const LISTENER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), 3478);
 const V6: Ipv6Addr = Ipv6Addr::new(0x2606, 0x4700, 0, 0, 0, 0, 0, 1);
 

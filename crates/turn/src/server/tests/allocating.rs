@@ -86,6 +86,11 @@ fn sec_36_a_five_tuple_in_use_is_a_mismatch_and_a_retransmission_is_not() {
     let first = first.clone();
     let again = rig.receive(client.path, &request).sent().1;
     assert_eq!(first, again, "the same success");
+    // The same transaction of somebody else is not the same.
+    let mut thief = Client::named("other", client.path);
+    thief.nonce = client.nonce.clone();
+    let stolen = rig.receive(client.path, &thief.request(Method::ALLOCATE, id, &udp)).sent().1;
+    assert_eq!(thief.read(Method::ALLOCATE, id, stolen).code, 437);
     assert_eq!(client.allocate(&mut rig).code, 437);
     assert_eq!((rig.stats().allocated, rig.world.binds), (1, 1));
 }

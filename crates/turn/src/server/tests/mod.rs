@@ -1,6 +1,7 @@
 //! A server without sockets: what it answers, and what it relays.
 
 mod allocating;
+mod bounds;
 mod mobility;
 mod relaying;
 mod rig;
