@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use ginnel_core::{Buffer, Handled, Instant, Packet, Path, Receive, Seed};
 use ginnel_stun::{
     Class, LongTermCredential, Message, MessageWriter, Method, TransactionId,
-    attribute::{ChannelNumber, Data, RequestedTransport, XorPeerAddress, XorRelayedAddress},
+    attribute::{
+        AttributeType, ChannelNumber, Data, ErrorCode, RequestedTransport, XorPeerAddress, XorRelayedAddress,
+    },
     client::{Client, ClientConfig, Request},
 };
 
@@ -14,6 +16,11 @@ use crate::contest::Probe;
 
 pub(super) const REALM: &str = "example.org";
 pub(super) const USER: (&str, &str) = ("user", "password");
+
+/// What is in the answers beside what is STUN's own. Were it not known, a client would not take the answer for a success, and
+/// forget the server's challenge with it: some servers say only once which algorithms of passwords they have.
+const KNOWN: &[AttributeType] =
+    &[AttributeType::XOR_RELAYED_ADDRESS, AttributeType::LIFETIME, AttributeType::RESERVATION_TOKEN];
 
 /// A server that is spoken to by datagrams.
 pub trait Relays {
@@ -26,9 +33,10 @@ pub trait Relays {
 /// # Panics
 /// If the server refuses one.
 pub fn allocate_all(relays: &mut impl Relays, count: usize) -> Vec<SocketAddr> {
-    let mut asking = Asking::new();
     (0..count)
         .map(|n| {
+            // Each has a session of its own: where nonces belong to addresses, that of one is no good for the next.
+            let mut asking = Asking::new();
             let answer = asking.ask(relays, n, Method::ALLOCATE);
             let relayed = Message::parse(&answer).expect("a message").get::<XorRelayedAddress>();
             asking.ask(relays, n, Method::CHANNEL_BIND);
@@ -37,21 +45,22 @@ pub fn allocate_all(relays: &mut impl Relays, count: usize) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// Who asks for all the clients: one session with the server, so that it is challenged once.
+/// Who asks: one session with the server, which is challenged once.
 pub(super) struct Asking {
     client: Client,
+    credential: LongTermCredential,
     buffer: Box<Buffer>,
 }
 impl Asking {
     pub(super) fn new() -> Self {
         let client = Client::new(ClientConfig::default(), Seed::new([3; 32]));
-        Self { client, buffer: Box::new([0; _]) }
+        let credential = LongTermCredential::new(USER.0, USER.1).expect("ASCII");
+        Self { client, credential, buffer: Box::new([0; _]) }
     }
     /// A request of client number `n`, challenged if need be, and the success.
     pub(super) fn ask(&mut self, relays: &mut impl Relays, n: usize, method: Method) -> Vec<u8> {
         let path = Path::udp(client(n), server());
-        let credential = LongTermCredential::new(USER.0, USER.1).expect("ASCII");
-        let request = Request::new(method).with_credential(credential);
+        let request = Request::new(method).with_known(KNOWN).with_credential(self.credential.clone());
         let started = self.client.request(Instant::EPOCH, path, request, move |open| match method {
             Method::ALLOCATE => open.attribute(&RequestedTransport::UDP),
             Method::CHANNEL_BIND => {
@@ -73,8 +82,9 @@ impl Asking {
             assert!(!matches!(handled, Handled::Foreign), "an answer to another question");
         }
         while self.client.poll_event().is_some() {}
-        let class = Message::parse(&answer).expect("a message").class();
-        assert_eq!(class, Class::Success, "{method:?} of client {n}");
+        let message = Message::parse(&answer).expect("a message");
+        let error = message.get::<ErrorCode<'_>>();
+        assert_eq!(message.class(), Class::Success, "{method:?} of client {n}: {error:?}");
         answer
     }
 }
