@@ -59,6 +59,9 @@ impl Channel {
     fn is_bound(&self, now: Instant) -> bool {
         self.until.is_some_and(|until| until > now)
     }
+    fn may_be_asked_for(&self, now: Instant) -> bool {
+        self.asking.is_some() || self.expires.is_some_and(|at| at > now)
+    }
     /// When the number and the peer are free for others.
     fn free_at(&self) -> Option<Instant> {
         self.expires.map(|at| at + REUSE)
@@ -97,8 +100,7 @@ impl Channels {
     #[inline]
     pub(super) fn peer(&self, now: Instant, channel: ChannelNumber) -> Option<(SocketAddr, Vouched)> {
         let it = self.get(channel.number() - ChannelNumber::MIN.number())?;
-        let may_have = it.asking.is_some() || it.expires.is_some_and(|at| at > now);
-        may_have.then_some((it.peer, Vouched(it.asking.is_some())))
+        it.may_be_asked_for(now).then_some((it.peer, Vouched(it.asking.is_some())))
     }
     pub(super) fn len(&self) -> usize {
         self.by_peer.len()
@@ -167,11 +169,13 @@ impl Channels {
             stays
         });
     }
-    /// Bindings are of an allocation: the next one begins with none (RFC 8656 section 12).
-    pub(super) fn allocation_gone(&mut self) {
-        self.keep(|it| it.wanted);
+    /// Bindings are of an allocation: the next one begins with none (RFC 8656 section 12). But a request that is late may
+    /// yet find the next one, which has the same five-tuple: so a number that may have been asked for stays its peer's.
+    pub(super) fn allocation_gone(&mut self, now: Instant) {
+        self.keep(|it| it.wanted || it.may_be_asked_for(now));
         for it in self.each() {
-            (it.asking, it.until, it.expires, it.due, it.told) = (None, None, None, Instant::EPOCH, false);
+            it.expires = it.may_be_asked_for(now).then(|| now + LIFETIME);
+            (it.asking, it.until, it.due, it.told) = (None, None, Instant::EPOCH, false);
         }
     }
     /// The requests that were on their way are not any more; the server may have heard them.

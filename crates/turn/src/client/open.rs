@@ -253,6 +253,7 @@ impl Client {
     /// The allocation has gone: another one is asked for, at once unless the last one went as quickly.
     pub(super) fn on_lost(&mut self, now: Instant, reason: FailureReason) {
         self.leave_allocation();
+        self.channels.allocation_gone(now);
         self.stats.lost += 1;
         self.events.push_back(Event::Lost { reason });
         if self.config.recover.is_zero() {
@@ -290,7 +291,6 @@ impl Client {
         self.timers.clear_all();
         self.end_connections();
         self.permissions.allocation_gone();
-        self.channels.allocation_gone();
     }
     /// The end.
     pub(super) fn fail(&mut self, reason: FailureReason) {
@@ -301,6 +301,7 @@ impl Client {
             return;
         }
         self.leave_allocation();
+        self.channels.retain(|_, _| false);
         self.release_line();
         self.state = State::Ended;
         self.events.push_back(last);

@@ -122,6 +122,7 @@ impl Client {
     /// Gives the allocation up (RFC 8656 section 8.1: lifetime 0).
     pub(super) fn delete(&mut self, now: Instant, after: After) {
         self.leave_allocation();
+        self.channels.allocation_gone(now);
         self.state = State::Deleting(after);
         let asked = self.line.is_some_and(|line| {
             self.ask(now, line.path, Method::REFRESH, Purpose::Delete, |open| open.attribute(&Lifetime(0)))
