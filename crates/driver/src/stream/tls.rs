@@ -13,8 +13,9 @@ use std::{
 use ginnel_core::{Alpn, HostName, Refused};
 use rustls::{
     ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier as _},
     crypto::{CryptoProvider, aws_lc_rs},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
 
 use crate::{Interest, SockRef, Socket, platform::NO_SIGNAL};
@@ -168,6 +169,8 @@ pub struct ServerTls(Arc<RwLock<Identity>>);
 struct Identity {
     config: Arc<ServerConfig>,
     alpn: Arc<[Alpn]>,
+    /// The own certificate, where it is known.
+    leaf: Option<CertificateDer<'static>>,
     /// The same for DTLS, if its key is one that is known there.
     #[cfg(feature = "dtls")]
     dtls: Option<dimpl::DtlsCertificate>,
@@ -189,11 +192,16 @@ impl ServerTls {
         let builder = builder.map_err(TlsError::Unusable)?.with_no_client_auth();
         #[cfg(feature = "dtls")]
         let dtls = crate::dtls::usable(chain[0].to_vec(), key.secret_der().to_vec());
+        let leaf = chain.first().cloned();
         let config = builder.with_single_cert(chain, key).map_err(TlsError::Unusable)?;
         let tls = Self::from_config(config, alpn);
-        #[cfg(feature = "dtls")]
         {
-            tls.0.write().unwrap_or_else(PoisonError::into_inner).dtls = dtls;
+            let mut identity = tls.0.write().unwrap_or_else(PoisonError::into_inner);
+            identity.leaf = leaf;
+            #[cfg(feature = "dtls")]
+            {
+                identity.dtls = dtls;
+            }
         }
         Ok(tls)
     }
@@ -205,6 +213,7 @@ impl ServerTls {
         Self(Arc::new(RwLock::new(Identity {
             config: Arc::new(config),
             alpn: alpn.into(),
+            leaf: None,
             #[cfg(feature = "dtls")]
             dtls: None,
         })))
@@ -214,6 +223,36 @@ impl ServerTls {
     pub fn replace(&self, other: &Self) {
         let identity = other.identity();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = identity;
+    }
+
+    /// Whether `now`, after 1970, is within the time for which the own certificate was made. No client takes it otherwise. True
+    /// if that is not known: of [`from_config`](Self::from_config).
+    #[must_use]
+    pub fn is_current(&self, now: std::time::Duration) -> bool {
+        let Some(leaf) = self.identity().leaf else { return true };
+        // The judge of clients looks at the time first; for what else he says, a client has other roots.
+        let mut roots = RootCertStore::empty();
+        if roots.add(leaf.clone()).is_err() {
+            return true;
+        }
+        let judge = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+        let Ok(judge) = judge else { return true };
+        let name = ServerName::from(std::net::IpAddr::from([0, 0, 0, 0]));
+        let verdict = judge.verify_server_cert(&leaf, &[], &name, &[], UnixTime::since_unix_epoch(now));
+        use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+        !matches!(
+            verdict,
+            Err(rustls::Error::InvalidCertificate(
+                Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. }
+            ))
+        )
+    }
+
+    /// Whether it is good for DTLS too, which takes ECDSA keys alone (P-256, P-384).
+    #[cfg(feature = "dtls")]
+    #[must_use]
+    pub fn is_for_dtls(&self) -> bool {
+        self.for_dtls().is_some()
     }
 
     #[cfg(feature = "dtls")]
