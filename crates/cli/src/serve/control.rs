@@ -7,7 +7,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use ginnel::{core::Transport, driver::ServerTls, stun::auth::NonceKey, tokio::shards};
+use ginnel::{
+    core::Transport, driver::ServerTls, stun::auth::NonceKey, tokio::shards, turn::server::ServerConfig,
+};
 use tokio::{net::TcpListener, sync::mpsc, time::Instant};
 use tracing::{error, info, warn};
 
@@ -15,23 +17,23 @@ use super::{
     app::Report,
     config::{
         Settings, Sources,
-        identity::IdentityFiles,
+        identity::{self, IdentityFiles},
         keys::{KEYS, Reload},
     },
     fleet::{Fleet, Start},
     host,
-    http::{self, Health},
+    http::{self, Bounded, Health},
     logs::Filter,
-    machine::{self, Common},
+    machine::{self, Common, UserChanges},
     notify::notify,
-    plan::Plan,
+    plan::{Plan, is_private},
     privacy::Privacy,
     say,
     sockets::{Opened, Reserved},
 };
 
 /// How often the clock and the files of the certificate are looked at.
-const TICK: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_secs(5);
 /// How long the last words of all streams may take, once the last allocation is gone.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -94,7 +96,13 @@ impl Control {
         let signals = Signals::listen()?;
         let host = host::look()?;
         let plan = Plan::new(&settings, &host)?;
+        for ip in &host.unfit {
+            warn!(%ip, "this address of the host cannot be bound: nothing listens there");
+        }
         let reserved = Reserved::take(&plan)?;
+        for sentence in &reserved.skipped {
+            warn!("{sentence}; the other addresses are served without it");
+        }
         let metrics = match settings.metrics {
             Some(at) => Some(TcpListener::bind(at).await.map_err(|error| {
                 format!("cannot serve metrics on {at}: {error}; choose another with --metrics ADDR")
@@ -118,12 +126,16 @@ impl Control {
             metrics.as_ref().map(TcpListener::local_addr).transpose().map_err(|error| error.to_string())?;
         if let Some(listener) = metrics {
             let router = http::router(health.clone());
+            let listener = Bounded::new(listener);
             tokio::spawn(async move { axum::serve(listener, router).await });
         }
         // What holds a port takes datagrams like every other who shares it: nobody may be told of it before it is gone.
         let opened = reserved.release();
         announce(&opened, &settings, at);
         hint(&opened.plan, &settings);
+        if let Some(at) = at.filter(|at| !at.ip().is_loopback() && !is_private(at.ip())) {
+            warn!(%at, "metrics are served without a password to whoever reaches this address");
+        }
         let seen = settings.identity.as_ref().map(IdentityFiles::changed);
         Ok(Self { sources, settings, common, health, tls, seen, filter, reports, signals })
     }
@@ -214,34 +226,56 @@ impl Control {
     fn reread(&mut self) -> Result<(), String> {
         let sources = self.sources.reread()?;
         let settings = sources.resolve().map_err(|mistakes| mistakes.to_string())?;
-        let identity =
-            settings.identity.as_ref().map(|files| Ok::<_, String>((files.changed(), files.read()?)));
-        let identity = identity.transpose()?;
         let changed = settings.with_what_stays(&self.settings);
-        let configs = (0..self.common.shards).map(|shard| self.common.config(&changed, shard));
-        let configs: Vec<_> = configs.collect::<Result<_, _>>()?;
+        let seen = changed.identity.as_ref().map(IdentityFiles::changed);
+        let identity = changed.read_identity()?;
+        let configs = self.configs(&changed)?;
         for key in
             KEYS.iter().filter(|key| key.reload == Reload::Restart && sources.differ(&self.sources, key))
         {
             warn!("`{}` has changed: that takes effect when the program is started again", key.name);
         }
-        if let (Some(tls), Some((seen, new))) = (&self.tls, identity) {
-            tls.replace(&new);
-            self.seen = Some(seen);
+        if let (Some(tls), Some(new)) = (&self.tls, identity) {
+            renew(tls, &new);
+            self.seen = seen;
         }
         self.filter.set(&changed);
-        let (old, new) = (Arc::new(self.settings.clone()), Arc::new(changed.clone()));
-        self.health.fleet.tell(move |driver, shard| {
-            let Some(config) = configs.get(usize::from(shard)).cloned() else { return };
-            driver.with(|server, now| machine::reconfigure(server, now, config, &old, &new));
-        });
+        self.reconfigure(configs, UserChanges::new(&self.settings, &changed));
         (self.sources, self.settings) = (sources, changed);
         Ok(())
     }
 
-    /// The clock may have been set, and the certificate renewed.
+    /// Gives each shard its new configuration.
+    fn reconfigure(&self, configs: Vec<ServerConfig>, changes: UserChanges) {
+        let changes = Arc::new(changes);
+        self.health.fleet.tell(move |driver, shard| {
+            let Some(config) = configs.get(usize::from(shard)).cloned() else { return };
+            driver.with(|server, now| machine::reconfigure(server, now, config, &changes));
+        });
+    }
+
+    fn configs(&self, settings: &Settings) -> Result<Vec<ServerConfig>, String> {
+        (0..self.common.shards).map(|shard| self.common.config(settings, shard)).collect()
+    }
+
+    /// Nobody may relay to this host, at whatever address it has by now.
+    fn look_at_host(&mut self) {
+        // If they cannot be listed just now, those that are known go on being denied.
+        let Ok(own) = host::own() else { return };
+        if !self.common.note_own(own) {
+            return;
+        }
+        info!("the addresses of this host have changed: none of them is a peer; listeners stay as they are");
+        match self.configs(&self.settings) {
+            Ok(configs) => self.reconfigure(configs, UserChanges::default()),
+            Err(sentence) => error!("{sentence}"),
+        }
+    }
+
+    /// The clock may have been set, an address have come or gone, and the certificate been renewed.
     fn look(&mut self) {
         set_clocks(&self.health.fleet);
+        self.look_at_host();
         let (Some(tls), Some(files)) = (&self.tls, &self.settings.identity) else { return };
         let changed = files.changed();
         if self.seen == Some(changed) {
@@ -249,14 +283,22 @@ impl Control {
         }
         // Half of a renewal may be there: what does not fit together is looked at again when it changes.
         self.seen = Some(changed);
-        match files.read() {
-            Ok(new) => {
-                tls.replace(&new);
+        match self.settings.read_identity() {
+            Ok(None) => {}
+            Ok(Some(new)) => {
+                renew(tls, &new);
                 info!("the certificate has been renewed");
                 say("certificate renewed\n");
             }
             Err(sentence) => error!("{sentence}; the old certificate stays"),
         }
+    }
+}
+
+fn renew(tls: &ServerTls, new: &ServerTls) {
+    tls.replace(new);
+    if identity::is_past(new) {
+        warn!("{}", identity::PAST);
     }
 }
 

@@ -1,8 +1,15 @@
 //! `/metrics` and `/healthz`, over plain HTTP: for whoever operates the server, not for the Internet.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -14,6 +21,12 @@ use axum::{
 };
 
 use ginnel::core::Instant;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Sleep,
+};
 
 use super::{
     fleet::Fleet,
@@ -79,5 +92,80 @@ async fn scrape(State(health): State<Arc<Health>>) -> Response {
                 .into_response()
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
+    }
+}
+
+/// Connections at once; those who come later wait. Each is an open file, which relays need too.
+const CONNECTIONS_MAX: usize = 32;
+/// How long each of them lives, however slowly somebody writes or reads. Prometheus connects again.
+const CONNECTION_LIFE: Duration = Duration::from_secs(10);
+
+/// A listener that nobody can wear out.
+pub(super) struct Bounded {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+}
+
+impl Bounded {
+    pub(super) fn new(listener: TcpListener) -> Self {
+        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+    }
+}
+
+impl axum::serve::Listener for Bounded {
+    type Io = Timed;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Timed, SocketAddr) {
+        // The semaphore is never closed.
+        let place = self.places.clone().acquire_owned().await.ok();
+        let (stream, from) = axum::serve::Listener::accept(&mut self.listener).await;
+        (Timed { stream, end: Box::pin(tokio::time::sleep(CONNECTION_LIFE)), _place: place }, from)
+    }
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// A connection that ends in time.
+pub(super) struct Timed {
+    stream: TcpStream,
+    end: Pin<Box<Sleep>>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Timed {
+    /// An error once its time is over; until then what `poll` says.
+    fn in_time<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match self.end.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => poll(Pin::new(&mut self.stream), cx),
+        }
+    }
+}
+
+impl AsyncRead for Timed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.in_time(cx, |stream, cx| stream.poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Timed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        self.in_time(cx, |stream, cx| stream.poll_write(cx, octets))
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.in_time(cx, |stream, cx| stream.poll_flush(cx))
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.in_time(cx, |stream, cx| stream.poll_shutdown(cx))
     }
 }

@@ -1,10 +1,12 @@
 //! The settings in the words of the machine.
 
+use std::collections::BTreeMap;
+
 use ginnel::{
     core::{Instant, Transport},
     stun::{
         self, DiscoverySupport,
-        auth::{AuthConfig, NonceKey, User},
+        auth::{AuthConfig, NonceKey, RateLimit, User},
     },
     turn::{
         rest::{RestSecret, RestSecrets},
@@ -16,7 +18,7 @@ use ginnel::{
 };
 
 use super::{
-    config::{Settings, StaticUser, range::Range},
+    config::{Settings, StaticUser, USERS_MAX, range::Range},
     plan::Host,
     sockets::Opened,
 };
@@ -45,7 +47,14 @@ impl Common {
         };
         let relays = opened.plan.relays.iter().map(relay).collect();
         let discovery = opened.discovery.map_or(DiscoverySupport::Off, DiscoverySupport::TwoAddresses);
-        Self { nonce_key, shards, listeners, relays, discovery, own: host.addresses.clone() }
+        Self { nonce_key, shards, listeners, relays, discovery, own: host.own.clone() }
+    }
+
+    /// Interfaces come and go: what has become an address of this host is no peer any more. Whether anything has changed.
+    pub(super) fn note_own(&mut self, own: Vec<std::net::IpAddr>) -> bool {
+        let changed = own != self.own;
+        self.own = own;
+        changed
     }
 
     /// How the machine of a shard works under these settings.
@@ -53,6 +62,9 @@ impl Common {
         let auth = AuthConfig::long_term(&settings.realm).map_err(|error| format!("realm: {error}"))?;
         // The key is drawn at the start, and so is the time that it counts from.
         let auth = auth.with_nonce_key(self.nonce_key.clone(), std::time::Duration::ZERO);
+        let rate = settings.challenge_rate;
+        let challenges = RateLimit::default().with_rate(rate, rate.saturating_mul(5));
+        let auth = auth.with_challenge_limit(Some(challenges)).with_max_users(USERS_MAX);
         let (lifetimes, limits) = (Lifetimes::default(), Limits::default());
         // All of them may come to one shard: the quota is what bounds them.
         let most =
@@ -118,21 +130,43 @@ pub(super) fn user(settings: &Settings, user: &StaticUser) -> Option<User> {
     User::long_term(&user.name, &settings.realm, &user.password.0).ok()
 }
 
-/// Gives a machine other settings while it runs. Users who are gone, or have another password, lose what they have.
-pub(super) fn reconfigure(
-    server: &mut Server,
-    now: Instant,
-    config: ServerConfig,
-    old: &Settings,
-    new: &Settings,
-) {
-    server.reconfigure(now, config);
-    for gone in old.users.iter().filter(|user| !new.users.contains(user)) {
-        server.remove_user(now, &gone.name);
-    }
-    for added in new.users.iter().filter(|user| !old.users.contains(user)) {
-        if let Some(user) = user(new, added) {
-            let _ = server.add_user(user);
+/// Who is a user no longer, and who is one now. Made once for all shards, and where no packet waits for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UserChanges {
+    /// Those who have another password too.
+    gone: Vec<String>,
+    added: Vec<User>,
+}
+
+impl UserChanges {
+    pub(super) fn new(old: &Settings, new: &Settings) -> Self {
+        let by_name = |settings: &Settings| -> BTreeMap<String, StaticUser> {
+            settings.users.iter().map(|user| (user.name.clone(), user.clone())).collect()
+        };
+        let (before, after) = (by_name(old), by_name(new));
+        Self {
+            gone: before
+                .values()
+                .filter(|it| after.get(&it.name) != Some(*it))
+                .map(|it| it.name.clone())
+                .collect(),
+            added: after
+                .values()
+                .filter(|it| before.get(&it.name) != Some(*it))
+                .filter_map(|it| user(new, it))
+                .collect(),
         }
+    }
+}
+
+/// Gives a machine other settings while it runs. Users who are gone, or have another password, lose what they have.
+pub(super) fn reconfigure(server: &mut Server, now: Instant, config: ServerConfig, changes: &UserChanges) {
+    server.reconfigure(now, config);
+    for gone in &changes.gone {
+        server.remove_user(now, gone);
+    }
+    for added in &changes.added {
+        // There is room: their number was judged with the settings.
+        let _ = server.add_user(added.clone());
     }
 }

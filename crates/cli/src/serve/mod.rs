@@ -28,6 +28,7 @@ mod sockets;
 
 use std::io::Write as _;
 
+use config::identity;
 pub(crate) use options::Options;
 
 /// Runs until a signal ends it, or says what holds, or what is wrong with it.
@@ -37,7 +38,11 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         say(&sources.print());
     }
     let settings = sources.resolve().map_err(|mistakes| mistakes.to_string())?;
-    let tls = settings.identity.as_ref().map(|files| files.read()).transpose()?;
+    let tls = settings.read_identity()?;
+    // It starts all the same: UDP and TCP need none.
+    if let Some(files) = settings.identity.as_ref().filter(|_| tls.as_ref().is_some_and(identity::is_past)) {
+        eprintln!("warning: {}: {}", files.cert.display(), identity::PAST);
+    }
     if options.print {
         return Ok(());
     }

@@ -17,6 +17,8 @@ pub(super) struct Plan {
     /// For NAT behaviour discovery (RFC 5780): two of `plain`, each of which has the port of the other too.
     pub(super) discovery: Option<(SocketAddr, SocketAddr)>,
     pub(super) relays: Vec<Relay>,
+    /// Those of the listeners that nobody has named: they stand for "every address", and can be done without.
+    pub(super) unnamed: Vec<SocketAddr>,
 }
 
 /// Where relayed addresses are taken from, and what clients are told instead.
@@ -29,8 +31,12 @@ pub(super) struct Relay {
 /// What is known of the host.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Host {
-    /// Its addresses, loopback among them, in the order of the operating system.
+    /// All its addresses, in the order of the operating system.
+    pub(super) own: Vec<IpAddr>,
+    /// Those that can be listened at, loopback among them.
     pub(super) addresses: Vec<IpAddr>,
+    /// Those that cannot.
+    pub(super) unfit: Vec<IpAddr>,
     /// Those that packets to the Internet leave from, of each family that has such.
     pub(super) outward: Vec<IpAddr>,
 }
@@ -43,6 +49,10 @@ impl Plan {
             some => expand(some, host)?,
         };
         let (tls, dtls) = (expand(&settings.tls_listen, host)?, expand(&settings.dtls_listen, host)?);
+        let named: Vec<_> =
+            [&settings.listen, &settings.tls_listen, &settings.dtls_listen].into_iter().flatten().collect();
+        let unnamed =
+            plain.iter().chain(&tls).chain(&dtls).filter(|at| !named.contains(at)).copied().collect();
         let listening: Vec<IpAddr> = plain.iter().chain(&tls).chain(&dtls).map(SocketAddr::ip).collect();
         let locals = match settings.relays.as_slice() {
             [] => [true, false].into_iter().filter_map(|v4| relay(&listening, host, v4)).collect(),
@@ -57,6 +67,7 @@ impl Plan {
             plain,
             tls,
             dtls,
+            unnamed,
         })
     }
 
@@ -139,7 +150,7 @@ fn mapped(locals: &[IpAddr], externals: &[External]) -> Result<Vec<Relay>, Strin
 }
 
 /// Not to be reached from the Internet (RFC 1918, RFC 6598, RFC 4193, and what is of this host or link alone).
-fn is_private(ip: IpAddr) -> bool {
+pub(super) fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
             let [a, b, ..] = ip.octets();
@@ -157,6 +168,8 @@ mod tests {
     fn host() -> Host {
         let ips = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
         Host {
+            own: Vec::new(),
+            unfit: Vec::new(),
             addresses: ips(&["127.0.0.1", "172.17.0.1", "198.51.100.1", "::1", "2001:db8::1"]),
             outward: ips(&["198.51.100.1", "2001:db8::1"]),
         }
@@ -199,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_host_without_a_network_talks_to_itself() {
-        let host = Host { addresses: vec!["127.0.0.1".parse().unwrap()], outward: Vec::new() };
+        let host = Host { addresses: vec!["127.0.0.1".parse().unwrap()], ..Host::default() };
         let plan = plan_on(&host, &[]).unwrap();
         assert_eq!((relays(&plan), plan.is_private()), (vec!["127.0.0.1".to_string()], true));
         assert!(plan_on(&host, &[("listen", "[::]")]).unwrap_err().contains("[::]:3478"));
@@ -212,6 +225,11 @@ mod tests {
         assert_eq!(shown(&plan.plain), ["[::1]:3478", "[2001:db8::1]:3478", "192.0.2.1:0"]);
         assert_eq!(shown(&plan.tls), ["127.0.0.1:443", "172.17.0.1:443", "198.51.100.1:443"]);
         assert_eq!(relays(&plan), ["198.51.100.1", "2001:db8::1"]);
+        // What was named, if only in one place, has to be opened.
+        assert_eq!(
+            shown(&plan.unnamed),
+            ["[2001:db8::1]:3478", "127.0.0.1:443", "172.17.0.1:443", "198.51.100.1:443"]
+        );
     }
 
     #[test]

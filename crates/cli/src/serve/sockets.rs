@@ -4,7 +4,7 @@
 //! server that was started by mistake would take half of the first one's clients. So each port is first taken alone, and
 //! held until every shard has it.
 
-use std::net::SocketAddr;
+use std::{io::ErrorKind, net::SocketAddr};
 
 use ginnel::stun::DiscoveryAddresses;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -26,6 +26,8 @@ pub(super) struct Reserved {
     opened: Opened,
     /// Given back when dropped.
     held: Vec<Socket>,
+    /// Why some of the addresses that nobody has named are not there.
+    pub(super) skipped: Vec<String>,
 }
 
 /// A port that is free in UDP may be taken in TCP, or on the second address: so often others are tried.
@@ -46,33 +48,55 @@ impl Reserved {
     }
 
     fn try_take(plan: &Plan) -> Result<Self, String> {
-        let mut held = Vec::new();
+        let (mut held, mut listening) = (Vec::new(), Vec::new());
         let mut take = |kinds: &[Type], at: SocketAddr, flag: &str| {
             let mut at = at;
+            let mut sockets = Vec::new();
             for kind in kinds {
-                let (socket, bound) = reserve(*kind, at).map_err(|error| {
+                // Sockets of TCP that do not listen yet share a port, if they may have it after others.
+                let twice = at.port() != 0 && listening.contains(&(*kind, at));
+                let reserved = if twice { Err(ErrorKind::AddrInUse.into()) } else { reserve(*kind, at) };
+                let (socket, bound) = reserved.map_err(|error| {
                     let transport = if *kind == Type::DGRAM { "UDP" } else { "TCP" };
                     format!(
                         "cannot listen on {at} over {transport}: {error}; choose another with {flag} ADDR"
                     )
                 })?;
                 at = bound;
-                held.push(socket);
+                sockets.push(socket);
             }
+            listening.extend(kinds.iter().map(|kind| (*kind, at)));
+            held.append(&mut sockets);
             Ok::<_, String>(at)
         };
         let both = [Type::DGRAM, Type::STREAM];
-        let each = |addresses: &[SocketAddr],
-                    take: &mut dyn FnMut(SocketAddr) -> Result<SocketAddr, String>| {
-            addresses.iter().map(|at| take(*at)).collect::<Result<Vec<_>, _>>()
-        };
-        let mut taken = plan.clone();
-        taken.plain = each(&plan.plain, &mut |at| take(&both, at, "--listen"))?;
-        taken.tls = each(&plan.tls, &mut |at| take(&[Type::STREAM], at, "--tls-listen"))?;
-        taken.dtls = each(&plan.dtls, &mut |at| take(&[Type::DGRAM], at, "--dtls-listen"))?;
+        // What was asked for, and what it is.
+        let mut skipped = Vec::new();
+        let mut each =
+            |addresses: &[SocketAddr], take: &mut dyn FnMut(SocketAddr) -> Result<SocketAddr, String>| {
+                let (mut taken, mut failed) = (Vec::new(), Vec::new());
+                for at in addresses {
+                    match take(*at) {
+                        Ok(bound) => taken.push((*at, bound)),
+                        Err(sentence) if plan.unnamed.contains(at) => failed.push(sentence),
+                        Err(sentence) => return Err(sentence),
+                    }
+                }
+                match failed.first() {
+                    Some(sentence) if taken.is_empty() => Err(sentence.clone()),
+                    _ => {
+                        skipped.append(&mut failed);
+                        Ok(taken)
+                    }
+                }
+            };
+        let plain = each(&plan.plain, &mut |at| take(&both, at, "--listen"))?;
+        let tls = each(&plan.tls, &mut |at| take(&[Type::STREAM], at, "--tls-listen"))?;
+        let dtls = each(&plan.dtls, &mut |at| take(&[Type::DGRAM], at, "--dtls-listen"))?;
+        let bound = |pairs: &[(SocketAddr, SocketAddr)]| pairs.iter().map(|(_, bound)| *bound).collect();
+        let taken = Plan { plain: bound(&plain), tls: bound(&tls), dtls: bound(&dtls), ..plan.clone() };
         let known = |wanted: SocketAddr| {
-            let place = plan.plain.iter().position(|at| *at == wanted);
-            place.and_then(|place| taken.plain.get(place)).copied().unwrap_or(wanted)
+            plain.iter().find(|(at, _)| *at == wanted).map_or(wanted, |(_, bound)| *bound)
         };
         let discovery = plan.discovery.map(|(one, other)| pair(known(one), known(other))).transpose()?;
         let all = discovery.iter().flat_map(|pair| pair.all());
@@ -84,7 +108,7 @@ impl Reserved {
                 "the discovery of NAT behaviour needs it: give addresses of one family only once, or other ports, by --listen",
             )?;
         }
-        Ok(Self { opened: Opened { plan: taken, discovery, alternates }, held })
+        Ok(Self { opened: Opened { plan: taken, discovery, alternates }, held, skipped })
     }
 
     pub(super) const fn opened(&self) -> &Opened {
@@ -139,7 +163,25 @@ mod tests {
             dtls: Vec::new(),
             discovery: discovery.map(|(one, other)| (one.parse().unwrap(), other.parse().unwrap())),
             relays: Vec::new(),
+            unnamed: Vec::new(),
         }
+    }
+
+    /// One address of the host is taken, such as by the resolver of a container's bridge: that is no reason to serve nobody.
+    #[test]
+    fn of_every_address_those_are_left_out_that_somebody_has() {
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = other.local_addr().unwrap();
+        let free = UdpSocket::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
+        let mut plan = plan(&[&taken.to_string(), &free.to_string()], None);
+        assert!(Reserved::take(&plan).is_err(), "what was named must be there");
+        plan.unnamed.clone_from(&plan.plain);
+        let reserved = Reserved::take(&plan).unwrap();
+        assert_eq!(reserved.opened.plan.plain, [free]);
+        assert!(reserved.skipped[0].contains(&format!("{taken} over TCP")), "{reserved:?}");
+        assert!(UdpSocket::bind(taken).is_ok(), "no half of it is held");
+        plan.plain.truncate(1);
+        assert!(Reserved::take(&plan).unwrap_err().contains("--listen ADDR"), "none is left");
     }
 
     #[test]
@@ -148,6 +190,14 @@ mod tests {
         let at = other.local_addr().unwrap();
         let told = Reserved::take(&plan(&[&at.to_string()], None)).unwrap_err();
         assert!(told.contains(&format!("{at} over UDP")) && told.contains("--listen ADDR"), "{told}");
+    }
+
+    #[test]
+    fn one_address_is_not_for_plain_streams_and_for_tls() {
+        let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut plan = plan(&[&free.to_string()], None);
+        plan.tls.clone_from(&plan.plain);
+        assert!(Reserved::take(&plan).unwrap_err().contains("--tls-listen ADDR"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A certificate that signed itself, and its key, in PEM.
-fn identity() -> (String, String) {
+pub(crate) fn identity() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(["turn.test".to_string()]).unwrap();
     (made.cert.pem(), made.signing_key.serialize_pem())
 }
@@ -70,4 +70,21 @@ fn a_new_certificate_drops_no_stream() {
     ask(&mut before).unwrap();
     connect(serve.at("tls"), &new.0).unwrap();
     assert!(connect(serve.at("tls"), &old.0).is_err(), "the old one is not used any more");
+}
+
+/// Whoever renews certificates need not know of signals.
+#[test]
+fn a_renewed_certificate_is_found_without_a_signal() {
+    let (old, new) = (identity(), identity());
+    let (cert, key) = (file("renewed-cert.pem", &old.0), file("renewed-key.pem", &old.1));
+    let files = ["--cert", cert.to_str().unwrap(), "--key", key.to_str().unwrap()];
+    let mut serve = Serve::start(
+        &[&["--user", "a:b", "--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"], &files[..]].concat(),
+    );
+    let mut before = connect(serve.at("tls"), &old.0).unwrap();
+    file("renewed-cert.pem", &new.0);
+    file("renewed-key.pem", &new.1);
+    serve.wait_for("certificate renewed");
+    ask(&mut before).unwrap();
+    connect(serve.at("tls"), &new.0).unwrap();
 }

@@ -28,6 +28,16 @@ pub(crate) fn binding() -> Vec<u8> {
     packet.bytes().to_vec()
 }
 
+/// An Allocate request of nobody.
+pub(crate) fn stranger() -> Vec<u8> {
+    let mut buffer: Buffer = [0; 2048];
+    let mut packet = Packet::empty(&mut buffer);
+    let id = TransactionId::new([8; 12]);
+    let open = MessageWriter::new(&mut packet, Class::Request, Method::ALLOCATE, id).unwrap();
+    open.attribute(&RequestedTransport::UDP).unwrap().finish();
+    packet.bytes().to_vec()
+}
+
 /// What an answer says of where its request came from.
 pub(crate) fn mapped(answer: &[u8]) -> SocketAddr {
     let message = Message::parse(answer).expect("STUN");

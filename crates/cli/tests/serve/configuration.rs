@@ -91,3 +91,66 @@ fn without_anybody_who_could_relay_it_does_not_start() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("--user NAME:PASSWORD"), "{}", stderr(&output));
 }
+
+#[test]
+fn what_is_no_configuration_is_refused_without_reading_all_of_it() {
+    let output = run(&["--config", "/dev/zero", "--check-config"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/dev/zero: this has more than"), "{}", stderr(&output));
+
+    let many: String =
+        (0..50_000).flat_map(|n| ["k", &n.to_string(), " = 1\n"].map(str::to_string)).collect();
+    let path = file("many.toml", &many);
+    let output = run(&["--config", path.to_str().unwrap(), "--check-config"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("mistakes") && said.lines().count() < 200, "{said}");
+}
+
+/// What is true of a file alone is told before anything is opened.
+#[test]
+fn keys_and_certificates_that_cannot_work_are_told() {
+    let identity = crate::certificate::identity;
+    let (one, other) = (identity(), identity());
+    let (cert, key) = (file("one-cert.pem", &one.0), file("other-key.pem", &other.1));
+    let files = ["--cert", cert.to_str().unwrap(), "--key", key.to_str().unwrap()];
+    let output = run(&[&["--user", "a:b", "--check-config"], &files[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("belong together"), "{}", stderr(&output));
+    let output = run(&["--user", "a:b", "--listen", "[fe80::1]", "--check-config"]);
+    assert!(stderr(&output).contains("one link alone"), "{}", stderr(&output));
+}
+
+/// A server that nobody can reach over TLS goes on over UDP, and says so.
+#[test]
+fn a_certificate_of_another_time_is_warned_of() {
+    let made = |from: i32, to: i32| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(["turn.test".to_string()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    for (from, to, is_warned) in [(2001, 2002, true), (2001, 3001, false), (3001, 3002, true)] {
+        let (cert, key) = made(from, to);
+        let (cert, key) = (file("time-cert.pem", &cert), file("time-key.pem", &key));
+        let files = ["--cert", cert.to_str().unwrap(), "--key", key.to_str().unwrap()];
+        let output = run(&[&["--user", "a:b", "--check-config"], &files[..]].concat());
+        assert!(output.status.success());
+        assert_eq!(stderr(&output).contains("is not valid today"), is_warned, "{from}-{to}: {output:?}");
+    }
+}
+
+#[test]
+fn dtls_with_a_key_that_it_does_not_take_is_a_mistake_before_anything_is_opened() {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let cert = rcgen::CertificateParams::new(["turn.test".to_string()]).unwrap().self_signed(&key).unwrap();
+    let (cert, key) = (file("ed-cert.pem", &cert.pem()), file("ed-key.pem", &key.serialize_pem()));
+    let files = ["--cert", cert.to_str().unwrap(), "--key", key.to_str().unwrap()];
+    let check =
+        |listen: &str| run(&[&["--user", "a:b", "--check-config", listen, "127.0.0.1"], &files[..]].concat());
+    assert!(check("--tls-listen").status.success());
+    let output = check("--dtls-listen");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("DTLS takes certificates with ECDSA keys alone"), "{}", stderr(&output));
+}

@@ -193,3 +193,35 @@ fn logs_of_json_are_lines_of_json() {
         "{logged}"
     );
 }
+
+/// Who holds connections and reads nothing keeps nobody from scraping, and no files from relays.
+#[test]
+fn slow_readers_of_metrics_are_few_and_are_cut_off() {
+    let serve = start(&["--user", "a:b"]);
+    let metrics = serve.announced.iter().find_map(|line| line.strip_prefix("metrics http://")).unwrap();
+    let at = metrics.trim_end_matches("/metrics").to_string();
+    let mut idle: Vec<_> = (0..100).map(|_| TcpStream::connect(&at).unwrap()).collect();
+    write!(idle[0], "GET /metrics HT").unwrap();
+    idle[0].set_read_timeout(Some(PATIENCE)).unwrap();
+    // More than there are places, so that this one waits for the others' end.
+    idle.truncate(40);
+    assert_eq!(serve.metric("ginnel_allocations"), 0);
+    assert_eq!(idle[0].read(&mut [0; 64]).unwrap_or(0), 0, "it is cut off");
+}
+
+/// An office is behind one address.
+#[test]
+fn strangers_of_one_source_are_answered_as_often_as_is_said() {
+    let serve = start(&["--user", "a:b", "--shards", "1", "--challenge-rate", "2"]);
+    for _ in 0..10 {
+        Client::new(serve.at("udp"), "a", "b").allocate().unwrap();
+    }
+    let limited = |serve: &Serve| serve.metric("ginnel_auth_total{result=\"limited\"}");
+    assert_eq!(limited(&serve), 0, "five times as many at once");
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..50 {
+        socket.send_to(&crate::client::stranger(), serve.at("udp")).unwrap();
+    }
+    mapped_over_udp(serve.at("udp"));
+    assert!(limited(&serve) > 0);
+}

@@ -9,3 +9,4 @@ mod fleet;
 mod lifecycle;
 mod program;
 mod relay;
+mod socket;

@@ -38,3 +38,13 @@ impl IdentityFiles {
         [&self.cert, &self.key].map(|path| std::fs::metadata(path).and_then(|it| it.modified()).ok())
     }
 }
+
+/// What is to be said of it then.
+pub(crate) const PAST: &str =
+    "the certificate is not valid today, by the clock of this host: no client will take it over TLS or DTLS";
+
+/// Whether it is too late for the certificate, or too early.
+pub(crate) fn is_past(tls: &ServerTls) -> bool {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    !tls.is_current(now)
+}

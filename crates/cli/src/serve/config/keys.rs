@@ -134,6 +134,8 @@ pub(crate) const KEYS: &[Key] = &[
         "The same for all allocations of one user together"),
     key(LIMITS, "max-lifetime", One, "TIME", Is("1h"), Live,
         "The longest lifetime of an allocation before it has to be refreshed, at least 10m"),
+    key(LIMITS, "challenge-rate", One, "N", Is("200"), Restart,
+        "How many requests a second without good credentials are answered over UDP to one IPv4 address, or to 64 bits of IPv6, by each shard; five times as many at once. Each client begins with one such"),
     key(LIMITS, "max-streams", One, "N", Is("4096"), Restart,
         "Clients over TCP and TLS, for each shard"),
     key(LIMITS, "max-streams-per-source", One, "N", Is("64"), Restart,

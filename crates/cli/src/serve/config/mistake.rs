@@ -28,6 +28,9 @@ impl Mistake {
     }
 }
 
+/// How many are told at once: whoever gave another kind of file need not read all of it.
+const TOLD_MAX: usize = 50;
+
 /// All that was found, and the file to show the lines of.
 #[derive(Debug)]
 pub(crate) struct Mistakes {
@@ -37,7 +40,7 @@ pub(crate) struct Mistakes {
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, mistake) in self.list.iter().enumerate() {
+        for (number, mistake) in self.list.iter().take(TOLD_MAX).enumerate() {
             if number > 0 {
                 f.write_str("\n")?;
             }
@@ -48,7 +51,10 @@ impl fmt::Display for Mistakes {
                 _ => f.write_str(&mistake.sentence)?,
             }
         }
-        Ok(())
+        match self.list.len().saturating_sub(TOLD_MAX) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more mistakes"),
+        }
     }
 }
 

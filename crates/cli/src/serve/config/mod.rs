@@ -15,15 +15,19 @@ mod read;
 mod settings;
 mod value;
 
-use std::path::Path;
+use std::{io::Read as _, path::Path};
 
 use keys::Key;
+use zeroize::Zeroizing;
 
 pub(crate) use file::Source;
 pub(crate) use layer::{Given, Layer};
 pub(crate) use mistake::{Mistakes, Place};
-pub(crate) use settings::{PORT, Settings, StaticUser};
+pub(crate) use settings::{PORT, Settings, StaticUser, USERS_MAX};
 pub(crate) use value::External;
+
+/// How long a file may be, in octets: 100,000 users fit in it.
+const FILE_MAX: u64 = 16 << 20;
 
 /// All that was said, before it is judged.
 #[derive(Clone, Debug, Default)]
@@ -71,13 +75,22 @@ impl Sources {
 impl Source {
     /// Reads a file.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            format!(
-                "{}: the configuration cannot be read: {error}; is the path of --config right?",
+        let mut text = Zeroizing::new(String::new());
+        std::fs::File::open(path)
+            .and_then(|file| file.take(FILE_MAX + 1).read_to_string(&mut text))
+            .map_err(|error| {
+                format!(
+                    "{}: the configuration cannot be read: {error}; is the path of --config right?",
+                    path.display()
+                )
+            })?;
+        if text.len() as u64 > FILE_MAX {
+            return Err(format!(
+                "{}: this has more than {FILE_MAX} octets, which no configuration has; is the path of --config right?",
                 path.display()
-            )
-        })?;
-        Ok(Self { path: path.to_path_buf(), text: text.into() })
+            ));
+        }
+        Ok(Self { path: path.to_path_buf(), text })
     }
 }
 

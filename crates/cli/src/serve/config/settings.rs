@@ -10,6 +10,7 @@ use std::{
 };
 
 use ginnel::{
+    driver::ServerTls,
     stun::auth::{AuthConfig, User},
     turn::rest::SECRETS_MAX,
 };
@@ -31,6 +32,8 @@ pub(crate) const PORT: u16 = 3478;
 pub(crate) const TLS_PORT: u16 = 5349;
 /// RFC 8656 section 3.2: the default lifetime, below which there is no use in limiting it.
 const LIFETIME: Duration = Duration::from_secs(600);
+/// Users whose keys are kept in the memory of each shard.
+pub(crate) const USERS_MAX: usize = 100_000;
 
 /// What the server is to do. Lists are in the order in which they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) bandwidth: Option<u64>,
     pub(crate) bandwidth_per_user: Option<u64>,
     pub(crate) max_lifetime: Duration,
+    /// Answers a second to strangers of one source.
+    pub(crate) challenge_rate: u32,
     pub(crate) max_streams: u32,
     pub(crate) max_streams_per_source: u32,
     pub(crate) stream_idle: Duration,
@@ -108,6 +113,7 @@ impl Settings {
             mobility: running.mobility,
             realm: running.realm.clone(),
             stun_only: running.stun_only,
+            challenge_rate: running.challenge_rate,
             max_streams: running.max_streams,
             max_streams_per_source: running.max_streams_per_source,
             stream_idle: running.stream_idle,
@@ -116,6 +122,19 @@ impl Settings {
             log_json: running.log_json,
             log_personal: running.log_personal,
             ..self
+        }
+    }
+
+    /// Reads the certificate and its key, and sees that they are good for the listeners.
+    pub(crate) fn read_identity(&self) -> Result<Option<ServerTls>, String> {
+        let Some(files) = &self.identity else { return Ok(None) };
+        let tls = files.read()?;
+        match self.dtls_listen.is_empty() || tls.is_for_dtls() {
+            true => Ok(Some(tls)),
+            false => Err(format!(
+                "{}: DTLS takes certificates with ECDSA keys alone (P-256, P-384): take such a one, or leave out --dtls-listen",
+                files.cert.display()
+            )),
         }
     }
 
@@ -164,6 +183,7 @@ impl Settings {
             bandwidth: limit(reader, "bandwidth", value::rate),
             bandwidth_per_user: limit(reader, "bandwidth-per-user", value::rate),
             max_lifetime: reader.value("max-lifetime", lifetime),
+            challenge_rate: reader.value("challenge-rate", value::count),
             max_streams: reader.value("max-streams", value::count),
             max_streams_per_source: reader.value("max-streams-per-source", value::count),
             stream_idle: reader.value("stream-idle", idle),
@@ -291,12 +311,14 @@ fn judge_listeners(
         if told.contains(&&at.place) {
             continue;
         }
-        if address.ip().is_multicast() {
+        let unfit = match address.ip() {
+            ip if ip.is_multicast() => Some("a multicast address"),
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => Some("an address of one link alone"),
+            _ => None,
+        };
+        if let Some(what) = unfit {
             told.push(&at.place);
-            reader.mistake(
-                &at.place,
-                format!("{} is a multicast address: write one of this host", address.ip()),
-            );
+            reader.mistake(&at.place, format!("{} is {what}: write another one of this host", address.ip()));
         } else if address.port() != 0 && !taken.insert((transport, address)) {
             told.push(&at.place);
             let sentence =
@@ -410,6 +432,11 @@ fn judge_who(reader: &mut Reader<'_>, users: &[StaticUser], secrets: &[Secret], 
     let somebody = !users.is_empty() || !secrets.is_empty();
     // A user who was refused above is no reason to say that there is none.
     let tried = ["user", "secret"].into_iter().any(|name| reader.given_at(name) != Place::Nowhere);
+    if users.len() > USERS_MAX {
+        let place = reader.given_at("user");
+        let sentence = format!("there may be {USERS_MAX} users: for more, give out credentials by --secret");
+        reader.mistake(&place, sentence);
+    }
     if secrets.len() > SECRETS_MAX {
         let place = reader.given_at("secret");
         let sentence =
