@@ -187,6 +187,9 @@ impl Association {
                 }
                 Output::CloseNotify => step = Step::Ended,
                 Output::Timeout(at) => {
+                    if self.scratch.len() > SCRATCH {
+                        self.scratch = vec![0; SCRATCH];
+                    }
                     self.wake = Some(epoch.from_std(at));
                     return step;
                 }
@@ -217,7 +220,10 @@ impl Association {
         while let Some(message) = self.inbox.pop_front() {
             packet.clear();
             let fits = packet.append(&message).is_ok();
-            self.spare.push(message);
+            // What was there for a long message is not kept.
+            if message.capacity() <= SCRATCH {
+                self.spare.push(message);
+            }
             if fits {
                 return true;
             }

@@ -1,0 +1,95 @@
+//! Our server over DTLS (RFC 7350) with clients that use OpenSSL: its own, and `turnutils_uclient`, which draws the version of
+//! DTLS by lot and goes on as soon as it is told that 1.0 is none. Our client over DTLS is in `turn.rs`, with the other transports.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::{Command, Stdio},
+};
+
+use ginnel_interop::{Coturn, EchoPeer, Identity, Mode, Namespace, Scratch, Serve, Verdict, say, skip};
+
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1));
+const HOST_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 1));
+
+fn stage() -> Option<Namespace> {
+    let namespace = match Coturn::missing() {
+        Some(why) => Err(why),
+        None => Namespace::new().map_err(|why| format!("no network namespace can be made: {why}")),
+    };
+    namespace.inspect_err(|why| skip(why)).ok()
+}
+
+fn serve(namespace: &Namespace, identity: &Identity) -> Serve {
+    let options = ["--user", "user:pass", "--allow-peer", "10.99.0.0/24", "--allow-peer", "fd99::/64"];
+    Serve::start(namespace, &[HOST, HOST_V6], identity, &options)
+}
+
+#[test]
+fn our_server_relays_for_coturns_client_over_dtls() {
+    const SENT_BACK: Verdict = Verdict::Counted { sent: 40, received: 40 };
+    let Some(namespace) = stage() else { return };
+    let _serve = serve(&namespace, &Identity::new(&[HOST, HOST_V6]));
+    let _peer = EchoPeer::start(&namespace, &[HOST, HOST_V6]);
+    // Many associations: about half of them begin with DTLS 1.0.
+    let modes = [["-S"].as_slice(), &["-S", "-s"], &["-S", "-c"], &["-S", "-g"]]
+        .map(|options| Mode::new("DTLS", options));
+    for (verdict, said) in Mode::run_all(&modes, &namespace, |_| HOST, &[HOST, HOST_V6]) {
+        say(&format!("turnutils_uclient -S: {verdict}"));
+        assert_eq!(verdict, SENT_BACK, "{said}");
+    }
+}
+
+/// `openssl s_client` towards our server, whose name and certificate it checks.
+fn s_client(namespace: &Namespace, scratch: &Scratch, identity: &Identity, more: &[&str]) -> Command {
+    let authority = scratch.write("authority.pem", &identity.authority);
+    let mut command = namespace.command("openssl");
+    command.args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", Identity::NAME]);
+    command.args(["-connect", &SocketAddr::new(HOST, Serve::TLS_PORT).to_string()]).args(more);
+    command.arg("-CAfile").arg(authority);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn openssls_client_asks_our_server_over_dtls() {
+    let Some(namespace) = stage() else { return };
+    let (identity, scratch) = (Identity::new(&[HOST]), Scratch::new());
+    let _serve = serve(&namespace, &identity);
+    // Two at once, and each twice: what one says is no other's.
+    for transaction in [*b"a transactio", *b"another one "] {
+        let mut children = [(); 2].map(|()| {
+            s_client(&namespace, &scratch, &identity, &["-dtls1_2"]).spawn().expect("openssl starts")
+        });
+        for child in &mut children {
+            // RFC 8489 section 5: a Binding request without attributes.
+            let request = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42], &transaction[..]].concat();
+            child.stdin.as_mut().expect("a pipe").write_all(&request).expect("room");
+        }
+        for mut child in children {
+            let mut answer = [0; 20];
+            let read = child.stdout.as_mut().expect("a pipe").read_exact(&mut answer);
+            let _ = child.kill();
+            let output = child.wait_with_output().expect("openssl ends");
+            assert!(read.is_ok(), "{output:?}");
+            assert_eq!((&answer[..2], &answer[8..]), (&[1, 1][..], &transaction[..]));
+        }
+    }
+}
+
+#[test]
+fn openssls_client_is_told_why_it_cannot_begin() {
+    let Some(namespace) = stage() else { return };
+    let (identity, scratch) = (Identity::new(&[HOST]), Scratch::new());
+    let _serve = serve(&namespace, &identity);
+    let old = ["-dtls1", "-cipher", "ALL:@SECLEVEL=0"];
+    let none_in_common = ["-dtls1_2", "-cipher", "ECDHE-ECDSA-AES256-SHA"];
+    for (options, why) in
+        [(&old[..], "alert protocol version"), (&none_in_common[..], "alert handshake failure")]
+    {
+        let child = s_client(&namespace, &scratch, &identity, options).spawn().expect("openssl starts");
+        let output = child.wait_with_output().expect("openssl ends");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{options:?}: {said}");
+    }
+}
