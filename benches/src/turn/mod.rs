@@ -87,7 +87,7 @@ impl Whose {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 17;
         self.state ^= self.state << 5;
-        (u64::from(self.state) * u64::from(self.count) >> 32) as usize
+        ((u64::from(self.state) * u64::from(self.count)) >> 32) as usize
     }
 }
 

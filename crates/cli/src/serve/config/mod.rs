@@ -2,7 +2,7 @@
 //!
 //! Every source is a [`Layer`] of texts, each with its place, so that values are judged in one way wherever they come from, and
 //! every mistake can say where it stands. [`KEYS`](keys::KEYS) is the list of what can be set. Nothing here opens a socket, and the
-//! only files that are read are the configuration and, by [`Identity`](identity::Identity), the certificate.
+//! only files that are read are the configuration and, by [`IdentityFiles`](identity::IdentityFiles), the certificate.
 
 mod file;
 pub(super) mod identity;
