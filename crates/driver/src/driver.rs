@@ -286,6 +286,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             let relieved = self.wire.take_relieved();
             if self.machine.is_closed() && rested {
                 self.wire.release_streams();
+                // DTLS says goodbye by datagrams.
+                self.wire.flush();
                 if !self.wire.anything_waits() && self.wire.all_delivered() {
                     return Poll::Ready(());
                 }

@@ -186,12 +186,14 @@ impl Post {
 
     fn send(&mut self, shard: usize, parcel: Parcel) {
         let office = &self.offices[shard];
+        // Counted before anybody can know of it.
+        self.stats.sent.fetch_add(1, Ordering::Relaxed);
         match office.parcels.try_send(parcel) {
-            Ok(()) => {
-                office.bell.ring();
-                self.stats.sent.fetch_add(1, Ordering::Relaxed);
+            Ok(()) => office.bell.ring(),
+            Err(_) => {
+                self.stats.sent.fetch_sub(1, Ordering::Relaxed);
+                self.lose();
             }
-            Err(_) => self.lose(),
         }
     }
 

@@ -240,8 +240,7 @@ pub async fn joined_streams_keep_to_their_rate<R: Runtime + Clone>(runtime: R) {
 }
 
 pub async fn joined_streams_may_rest_but_not_for_ever<R: Runtime + Clone>(runtime: R) {
-    let limits =
-        Limits::default().with_idle(Duration::from_millis(150)).with_message(Duration::from_millis(1));
+    let limits = Limits::default().with_idle(Duration::from_secs(1)).with_message(Duration::from_millis(1));
     let mut r = relay(&runtime, Config::default().with_limits(limits), Framing::Held).await;
     r.join(None);
     until(&runtime, &mut [&mut r.relay], |nodes| nodes[0].0.streams() == 0).await;

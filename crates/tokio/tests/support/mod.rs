@@ -94,6 +94,7 @@ impl Caller {
         let transmit = self.client.send(self.epoch.now(), to, &mut packet).expect("a channel");
         self.socket.send_to(packet.bytes(), transmit.path.remote).expect("loopback takes it");
         let mut buf = [0; 64];
+        peer.set_read_timeout(Some(Duration::from_secs(20))).expect("patience");
         let (len, from) = peer.recv_from(&mut buf).expect("it comes");
         assert_eq!(&buf[..len], word);
         peer.send_to(word, from).expect("loopback takes it");

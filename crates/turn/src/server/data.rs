@@ -197,11 +197,13 @@ pub(super) struct IcmpWaiting {
 /// How many of them wait at the most: more are dropped, as networks drop them.
 pub(super) const ICMP_WAITING_MAX: usize = 256;
 
-/// RFC 8656 sections 14 and 15: how a datagram to a peer is sent.
+/// RFC 8656 sections 13 to 15: how a datagram to a peer is sent. DONT-FRAGMENT means something where the client's data comes
+/// by a stream, and between datagrams from IPv4 to IPv4 alone.
 #[inline]
 fn to_peer(client: Path, ecn: Ecn, path: Path, dont_fragment: bool) -> Transmit {
     let mut transmit = Transmit::to(path);
-    transmit.dont_fragment = dont_fragment;
+    let over_ipv4 = client.remote.is_ipv4() && path.remote.is_ipv4();
+    transmit.dont_fragment = dont_fragment && (over_ipv4 || client.transport.is_stream());
     if client.transport == Transport::Udp {
         transmit.ecn = ecn;
     }

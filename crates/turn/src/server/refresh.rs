@@ -105,6 +105,7 @@ impl Server {
         if !self.config.channel_numbers.range().contains(&number) || peer.port() == 0 {
             return Err(BAD);
         }
+        self.check_family(slot, peer.ip())?;
         let Some(allocation) = self.table.get_mut(slot) else { return Err(Reply::Error(437)) };
         allocation.sweep(now);
         let bound = allocation.channels.iter().find(|it| it.number == number || it.peer == peer);
@@ -114,7 +115,6 @@ impl Server {
         let is_new = bound.is_none();
         let permitted = allocation.permits(now, peer.ip());
         let (channels, permissions) = (allocation.channels.len(), allocation.permissions.len());
-        self.check_family(slot, peer.ip())?;
         let own = self.check_peer(peer)?;
         let limits = self.config.limits;
         if is_new && channels >= limits.channels || !permitted && permissions >= limits.permissions {

@@ -6,6 +6,7 @@
 //! ```
 
 use alloc::{sync::Arc, vec::Vec};
+use core::net::IpAddr;
 
 use ginnel_core::{Handled, Instant, Packet, Path, Receive, Ticket, Transmit, Transport};
 use ginnel_stun::{
@@ -189,6 +190,9 @@ impl Server {
         if let Some(unknown) = unknown(message, self.config.dont_fragment, self.config.tcp_relays) {
             return Some(Reply::Unknown(unknown));
         }
+        if is_tunnelled(path.remote.ip()) {
+            return Some(Reply::Error(403));
+        }
         if head.method == Method::ALLOCATE {
             return self.allocate(now, path, head, message, who);
         }
@@ -320,6 +324,14 @@ impl ServerConfig {
             Credentials::InMemory | Credentials::Rest(_) => LookUp::InMemory,
             Credentials::ByEvent { max_waiting } => LookUp::ByEvent { max_waiting },
         }
+    }
+}
+
+/// RFC 8656 section 21.4: *MUST NOT accept Teredo or 6to4 addresses*, since tunnels can be led in circles through relays.
+const fn is_tunnelled(client: IpAddr) -> bool {
+    match client {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => matches!(ip.segments(), [0x2001, 0, ..] | [0x2002, ..]),
     }
 }
 

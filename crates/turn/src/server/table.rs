@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 
 use super::{
     AllocationId,
-    allocation::{Allocation, Neighbours, Relay},
+    allocation::{Allocation, Neighbours, Relay, place},
     hash::HashKey,
     mobility::nowhere,
     timers::Timers,
@@ -149,12 +149,15 @@ impl Table {
         self.free.push(slot);
         self.slots.get_mut(slot as usize)?.take()
     }
-    /// Takes one relay off an allocation that keeps the other.
-    pub(super) fn take_relay(&mut self, slot: u32, place: usize) -> Option<Relay> {
-        let local = (*self.get(slot)?.locals.get(place)?)?;
+    /// Takes one relay off an allocation that keeps the other, with the permissions and channels of its family (RFC 8656
+    /// section 8.1).
+    pub(super) fn take_relay(&mut self, slot: u32, which: usize) -> Option<Relay> {
+        let local = (*self.get(slot)?.locals.get(which)?)?;
         self.unlink_relay(local);
         let allocation = self.get_mut(slot)?;
-        let relay = allocation.relays.get_mut(place)?.take();
+        let relay = allocation.relays.get_mut(which)?.take();
+        allocation.channels.retain(|it| place(it.peer.ip()) != which);
+        allocation.permissions.retain(|it| place(it.ip) != which);
         allocation.locals = allocation.relays.map(|relay| relay.map(|relay| relay.local));
         self.reschedule(slot);
         relay

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::{
-    keys::{Key, Kind},
+    keys::{KEYS, Key, Kind},
     layer::{Given, Layer},
     mistake::{Mistake, Place, nearest},
 };
@@ -78,17 +78,32 @@ impl Source {
     }
 
     /// What of a line may be shown to whoever reads the log: nothing of a value whose key holds secrets, or is none and was
-    /// meant to be such perhaps. A value of several lines belongs to the key above it.
+    /// meant to be such perhaps. A value of several lines belongs to the key above it, and the `=` of a value is none behind a
+    /// key.
     fn shown<'l>(&self, number: usize, line: &'l str) -> (&'l str, &'static str) {
         const HIDDEN: &str = "(not shown: it may be a secret)";
-        let key_of = |line: &str| Some(line.split_once('=')?.0.trim().trim_matches(['"', '\'']).to_string());
         let owner = self.text.lines().take(number).filter_map(key_of).last();
-        match owner.as_deref().map(Key::named) {
-            None => (line, ""),
-            Some(Some(key)) if !key.is_secret() => (line, ""),
+        let value = line.split_once('=').map_or(line, |it| it.1);
+        let names_a_secret = KEYS.iter().any(|key| key.is_secret() && value.contains(key.name));
+        let may_be_shown = match owner.map(Key::named) {
+            None => !line.contains('=') && !names_a_secret,
+            Some(key) => key.is_some_and(|key| !key.is_secret()) && !names_a_secret,
+        };
+        match key_of(line) {
+            _ if may_be_shown => (line, ""),
             Some(_) => (line.find('=').and_then(|at| line.get(..=at)).unwrap_or_default(), HIDDEN),
+            None => ("", HIDDEN),
         }
     }
+}
+
+/// The key that a line begins with, as TOML has keys.
+fn key_of(line: &str) -> Option<&str> {
+    let key = line.split_once('=')?.0.trim();
+    let bare = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    let quoted = |quote| key.strip_prefix(quote)?.strip_suffix(quote);
+    let key = quoted('"').or_else(|| quoted('\'')).unwrap_or(key);
+    (!key.is_empty() && bare(key)).then_some(key)
 }
 
 fn unknown(place: &Place, name: &str, value: &DeValue<'_>) -> Mistake {

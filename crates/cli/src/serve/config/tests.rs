@@ -191,6 +191,23 @@ ginnel.toml:2:9: `ports`: \"many\" is no range of ports: write one such as 49152
 }
 
 #[test]
+fn a_line_that_holds_a_secret_is_not_shown_whatever_is_wrong_with_it() {
+    for text in [
+        // A comma is missing, and what looks like a key is the secret.
+        "secret = [\n  \"c2VjcmV0LW9uZQ==\"\n  \"hunter2secret=\",\n]\n",
+        "user = [\n  'a:b'\n  'bob:hunter2=x'\n]\n",
+        "realm = 'x', secret = ['hunter2']\n",
+        "secrets hunter2 = 1\n",
+        "secret: hunter2\n",
+        "secret = 'hunter2\n",
+        "secret = ['ok', 7, 'hunter2']\n",
+    ] {
+        let said = mistakes(text);
+        assert!(said.contains("ginnel.toml:") && !said.contains("hunter2"), "{text}\n{said}");
+    }
+}
+
+#[test]
 fn mistakes_of_flags_and_variables_are_named_by_them() {
     let said = sources(&["--deny-peer", "nobody"], &[("GINNEL_PORTS", "1"), ("GINNEL_USER", "a:b")], "")
         .resolve()

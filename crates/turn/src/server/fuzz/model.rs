@@ -139,8 +139,15 @@ impl Allocation {
         for relay in &mut self.relays {
             relay.take_if(|it| it.1 <= now);
         }
+        self.forget_families();
         self.connections.retain(|it| it.client.is_some() || now < it.until);
         self.relays.iter().any(Option::is_some)
+    }
+    /// Permissions and channels end with the relayed address of their family.
+    pub(super) fn forget_families(&mut self) {
+        let is_there = self.relays.map(|it| it.is_some());
+        self.permissions.retain(|ip, _| is_there[usize::from(ip.is_ipv6())]);
+        self.channels.retain(|_, (peer, _)| is_there[usize::from(peer.is_ipv6())]);
     }
     fn forget(&mut self, now: Instant) {
         self.permissions.retain(|_, until| now < *until);

@@ -459,7 +459,10 @@ impl World {
         octets.extend((data.len() as u16).to_be_bytes());
         octets.extend(data);
         let out = self.receive(path(client), &octets);
-        if let Some(it) = self.of_mut(client) {
+        // Below, it is no ChannelData at all.
+        if number >= 0x4000
+            && let Some(it) = self.of_mut(client)
+        {
             it.arrived(client);
         }
         let allocation = self.of(client);

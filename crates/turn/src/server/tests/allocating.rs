@@ -189,6 +189,7 @@ fn a_dual_allocation_has_two_lives() {
     assert!(said.get::<AddressErrorCode<'_>>().is_none());
     assert_eq!(client.permit(&mut rig, "203.0.113.9:7"), 0);
     assert_eq!(client.permit(&mut rig, "[2606:4700::9]:7"), 0);
+    assert_eq!(client.bind(&mut rig, 0x4000, "203.0.113.9:7"), 0);
     // RFC 8656 section 8.2: each family by itself.
     let refresh = |family, seconds| {
         move |it: &mut Client, rig: &mut Rig| {
@@ -199,13 +200,21 @@ fn a_dual_allocation_has_two_lives() {
         }
     };
     assert_eq!(refresh(AddressFamily::Ipv6, 1_000)(&mut client, &mut rig).lifetime(), 1_000);
-    rig.pass(secs(600));
+    rig.pass(secs(590));
+    assert_eq!(client.bind(&mut rig, 0x4000, "203.0.113.9:7"), 0);
+    assert_eq!(client.bind(&mut rig, 0x4001, "[2606:4700::9]:7"), 0);
+    rig.pass(secs(10));
     assert_eq!(rig.world.open, [relayed[1]], "IPv4 has expired");
     assert_eq!(refresh(AddressFamily::Ipv4, 600)(&mut client, &mut rig).code, 443);
     assert_eq!(client.permit(&mut rig, "203.0.113.9:7"), 443);
     let send = client.send_indication(addr("203.0.113.9:7"), b"late");
     assert_eq!(rig.receive(client.path, &send), Out::Nothing);
     assert_eq!(rig.stats().expired, 0);
+    // Section 8.1: its channels have gone with it, and those of the other family have not.
+    assert_eq!(client.bind(&mut rig, 0x4002, "203.0.113.9:7"), 443);
+    assert_eq!(client.bind(&mut rig, 0x4001, "[2606:4700::8]:7"), 400);
+    assert_eq!(client.bind(&mut rig, 0x4000, "[2606:4700::8]:7"), 0);
+    assert!(matches!(rig.receive(client.path, &channel_data(0x4001, b"on")), Out::Sent(..)));
     assert_eq!(refresh(AddressFamily::Ipv6, 0)(&mut client, &mut rig).code, 0);
     assert_eq!((rig.stats().deleted, rig.stats().allocations), (1, 0));
     assert!(rig.world.open.is_empty());

@@ -368,6 +368,18 @@ fn rfc8656_14_marks_and_fragmentation() {
         it.attribute(&peer).unwrap().attribute(&DontFragment).unwrap().attribute(&Data(b"x")).unwrap()
     });
     assert_eq!(through(&mut rig, client.path, &send), (Ecn::Ect1, true));
+    // Section 13: beside IPv6 it is ignored.
+    let mut to_ipv6 = Client::new(1);
+    let said = to_ipv6.ask(&mut rig, Method::ALLOCATE, &|it| {
+        let it = it.attribute(&RequestedTransport::UDP).unwrap();
+        it.attribute(&RequestedAddressFamily(AddressFamily::Ipv6)).unwrap()
+    });
+    assert_eq!((said.code, to_ipv6.permit(&mut rig, "[2606:4700::9]:7")), (0, 0));
+    let peer6 = XorPeerAddress(addr("[2606:4700::9]:7"));
+    let send6 = to_ipv6.indication(&|it| {
+        it.attribute(&peer6).unwrap().attribute(&DontFragment).unwrap().attribute(&Data(b"x")).unwrap()
+    });
+    assert_eq!(through(&mut rig, to_ipv6.path, &send6), (Ecn::Ect1, false));
     // RFC 8656 sections 15 and 16: a stream has no marks to copy.
     let mut client = Client::named("user", Path { transport: Transport::Tcp, ..client_path(1) });
     let relayed = client.allocated(&mut rig);

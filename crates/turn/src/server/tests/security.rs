@@ -97,6 +97,17 @@ fn sec_23_any_name_is_only_data() {
 }
 
 #[test]
+fn rfc8656_21_4_tunnelled_clients_are_refused() {
+    for (ip, code) in [("2001:0:808:808::1", 403), ("2002:808:808::1", 403), ("2606:4700::1", 0)] {
+        let mut rig = Rig::new();
+        let mut client =
+            Client::named("user", Path { remote: addr(&format!("[{ip}]:5000")), ..client_path(0) });
+        assert_eq!(client.allocate(&mut rig).code, code, "{ip}");
+        assert_eq!(rig.stats().allocations, u64::from(code == 0));
+    }
+}
+
+#[test]
 fn sec_24_an_allocation_is_its_users() {
     let mut rig = Rig::new();
     let mut client = Client::new(0);

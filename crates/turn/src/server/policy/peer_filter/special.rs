@@ -51,7 +51,7 @@ pub(super) const IPV4: [(Ipv4Addr, u32, &str); 15] = [
     (v4(240, 0, 0, 0), 4, "reserved or broadcast (RFC 1112, RFC 919)"),
 ];
 
-pub(super) const IPV6: [(Ipv6Addr, u32, &str); 15] = [
+pub(super) const IPV6: [(Ipv6Addr, u32, &str); 16] = [
     // ::1 and :: are among these.
     (v6(0, 0, 0, 0, 0, 0), 96, "loopback, unspecified or IPv4-compatible (RFC 4291 section 2.5)"),
     (v6(0, 0, 0, 0, 0, 0xFFFF), 96, "IPv4-mapped (RFC 4291 section 2.5.5.2)"),
@@ -64,6 +64,7 @@ pub(super) const IPV6: [(Ipv6Addr, u32, &str); 15] = [
     (v6(0x2001, 0x20, 0, 0, 0, 0), 28, "a name of a host (RFC 7343)"),
     // Behind those of them that say more. 2001:1::1, which asks the nearest NAT for open ports (RFC 7723), is one of these.
     (v6(0x2001, 0, 0, 0, 0, 0), 23, "of a protocol (RFC 2928)"),
+    (v6(0x2002, 0, 0, 0, 0, 0), 16, "6to4 (RFC 3056)"),
     (v6(0x5F00, 0, 0, 0, 0, 0), 16, "a segment identifier (RFC 9602)"),
     // fd00:ec2::254, the metadata of a cloud, is one of these.
     (v6(0xFC00, 0, 0, 0, 0, 0), 7, "private (RFC 4193)"),
