@@ -66,6 +66,10 @@ impl Mode {
     const MESSAGES: &str = "20";
     /// When a run is ended. None takes longer than a quarter of that on an idle machine.
     const LIMIT: Duration = Duration::from_secs(60);
+    /// The same of runs that may hang, whoever serves them.
+    const ROUND: Duration = Duration::from_secs(20);
+    /// How often those are begun anew, before all of them have lost.
+    const ROUNDS: usize = 5;
 
     /// With the user's password and a peer of IPv4.
     #[must_use]
@@ -98,6 +102,29 @@ impl Mode {
     /// If it cannot be started, or says neither what it counted nor what was refused.
     #[must_use]
     pub fn run(&self, namespace: &Namespace, server: IpAddr, peers: &[IpAddr]) -> (Verdict, String) {
+        // Where the program throws dice, all runs of a round may lose.
+        let rounds = if self.runs == 1 { 1 } else { Self::ROUNDS };
+        let mut best = Err(String::new());
+        for _ in 0..rounds {
+            let outcome = self.round(namespace, server, peers);
+            let received = |it: &(Verdict, String)| it.0.received();
+            if outcome.as_ref().ok().map(received) >= best.as_ref().ok().map(received) {
+                best = outcome;
+            }
+            if best.as_ref().is_ok_and(|(verdict, _)| verdict.is_all()) {
+                break;
+            }
+        }
+        best.unwrap_or_else(|last| panic!("{}: no verdict, last in:\n{last}", self.name))
+    }
+
+    /// All runs at once, and what the best of them came to; else what the last one said.
+    fn round(
+        &self,
+        namespace: &Namespace,
+        server: IpAddr,
+        peers: &[IpAddr],
+    ) -> Result<(Verdict, String), String> {
         let (ended, over) = channel();
         let runs = (0..self.runs).map(|_| {
             let (run, mut output) = Run::start(self.command(namespace, server, peers));
@@ -111,7 +138,8 @@ impl Mode {
         });
         // Those that go on are ended with this function.
         let runs: Vec<Run> = runs.collect();
-        let deadline = Instant::now() + Self::LIMIT;
+        let limit = if self.runs == 1 { Self::LIMIT } else { Self::ROUND };
+        let deadline = Instant::now() + limit;
         let (mut best, mut last) = (None::<(Verdict, String)>, String::new());
         for _ in &runs {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -127,7 +155,7 @@ impl Mode {
                 last = said;
             }
         }
-        best.unwrap_or_else(|| panic!("{}: no verdict in {:?}, last in:\n{last}", self.name, Self::LIMIT))
+        best.ok_or(last)
     }
 
     fn command(&self, namespace: &Namespace, server: IpAddr, peers: &[IpAddr]) -> Command {
