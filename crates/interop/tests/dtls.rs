@@ -1,5 +1,4 @@
-//! Our server over DTLS (RFC 7350) with clients that use OpenSSL: its own, and `turnutils_uclient`, which draws the version of
-//! DTLS by lot and goes on as soon as it is told that 1.0 is none. Our client over DTLS is in `turn.rs`, with the other transports.
+//! Our server over DTLS (RFC 7350) with the client of OpenSSL. Our client over DTLS is in `turn.rs`, with the other transports.
 
 use std::{
     io::{Read as _, Write as _},
@@ -7,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use ginnel_interop::{Coturn, EchoPeer, Identity, Mode, Namespace, Scratch, Serve, Verdict, say, skip};
+use ginnel_interop::{Coturn, Identity, Namespace, Scratch, Serve, skip};
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1));
 const HOST_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 1));
@@ -23,21 +22,6 @@ fn stage() -> Option<Namespace> {
 fn serve(namespace: &Namespace, identity: &Identity) -> Serve {
     let options = ["--user", "user:pass", "--allow-peer", "10.99.0.0/24", "--allow-peer", "fd99::/64"];
     Serve::start(namespace, &[HOST, HOST_V6], identity, &options)
-}
-
-#[test]
-fn our_server_relays_for_coturns_client_over_dtls() {
-    const SENT_BACK: Verdict = Verdict::Counted { sent: 40, received: 40 };
-    let Some(namespace) = stage() else { return };
-    let _serve = serve(&namespace, &Identity::new(&[HOST, HOST_V6]));
-    let _peer = EchoPeer::start(&namespace, &[HOST, HOST_V6]);
-    // Many associations: about half of them begin with DTLS 1.0.
-    let modes = [["-S"].as_slice(), &["-S", "-s"], &["-S", "-c"], &["-S", "-g"]]
-        .map(|options| Mode::new("DTLS", options));
-    for (verdict, said) in Mode::run_all(&modes, &namespace, |_| HOST, &[HOST, HOST_V6]) {
-        say(&format!("turnutils_uclient -S: {verdict}"));
-        assert_eq!(verdict, SENT_BACK, "{said}");
-    }
 }
 
 /// `openssl s_client` towards our server, whose name and certificate it checks.
