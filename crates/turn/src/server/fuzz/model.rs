@@ -197,11 +197,14 @@ impl Allocation {
         self.forget(now);
         let other_peer = self.channels.get(&number).is_some_and(|it| it.0 != peer);
         let other_number = self.channel_of(now, peer).is_some_and(|it| it != number);
-        if !(0x4000..=0x7FFF).contains(&number) || peer.port() == 0 || other_peer || other_number {
+        if !(0x4000..=0x7FFF).contains(&number) || peer.port() == 0 {
             return 400;
         }
         if self.relay_for(peer.ip()).is_none() {
             return 443;
+        }
+        if other_peer || other_number {
+            return 400;
         }
         if is_denied(peer.ip()) {
             return 403;
