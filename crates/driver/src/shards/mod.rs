@@ -27,7 +27,6 @@ use std::{
         Arc,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    task::Poll,
 };
 
 use ginnel_core::{Handled, Instant, Machine, Receive, Transmit};
@@ -196,10 +195,7 @@ impl<R: Runtime, M: Machine> Seat<R, M> {
             if done.is_pending() && self.bell.has_rung() {
                 cx.waker().wake_by_ref();
             }
-            match done {
-                Poll::Ready(()) => Poll::Ready(()),
-                Poll::Pending => Poll::Pending,
-            }
+            done
         })
         .await;
     }

@@ -378,17 +378,20 @@ impl<R: Runtime> Wire<R> {
         self.with_association(number, |association, send| association.step(now, epoch, datagram, send));
     }
 
+    /// Takes an association out of its place.
+    fn take_association(&mut self, number: usize) -> Option<Box<Association>> {
+        match self.slots.get_mut(number)?.take_if(|slot| matches!(slot, Slot::Association(_)))? {
+            Slot::Association(association) => Some(association),
+            _ => None,
+        }
+    }
     /// Lets an association work: sends what it sends, and does what follows from what it has come to.
     fn with_association(
         &mut self,
         number: usize,
         work: impl FnOnce(&mut Association, &mut dyn FnMut(&[u8])) -> Step,
     ) {
-        let taken = self
-            .slots
-            .get_mut(number)
-            .and_then(|slot| slot.take_if(|slot| matches!(slot, Slot::Association(_))));
-        let Some(Slot::Association(mut association)) = taken else { return };
+        let Some(mut association) = self.take_association(number) else { return };
         let path = association.path;
         let step = work(&mut association, &mut |record| self.send_record(path, record));
         self.slots[number] = Some(Slot::Association(association));
@@ -471,11 +474,7 @@ impl<R: Runtime> Wire<R> {
 
     fn last_words(&mut self, number: usize) {
         let epoch = self.epoch;
-        let taken = self
-            .slots
-            .get_mut(number)
-            .and_then(|slot| slot.take_if(|slot| matches!(slot, Slot::Association(_))));
-        let Some(Slot::Association(mut association)) = taken else { return };
+        let Some(mut association) = self.take_association(number) else { return };
         let path = association.path;
         association.close(epoch, &mut |record| self.send_record(path, record));
         self.slots[number] = Some(Slot::Association(association));
@@ -496,11 +495,7 @@ impl<R: Runtime> Wire<R> {
     }
 
     fn drop_association(&mut self, number: usize) {
-        let taken = self
-            .slots
-            .get_mut(number)
-            .and_then(|slot| slot.take_if(|slot| matches!(slot, Slot::Association(_))));
-        let Some(Slot::Association(mut association)) = taken else { return };
+        let Some(mut association) = self.take_association(number) else { return };
         self.alarms.clear(number, &mut association.alarm);
         let path = association.path;
         if self.by_path.get(&path) == Some(&number) {
