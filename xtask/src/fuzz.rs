@@ -13,8 +13,12 @@ const CI_BUDGET: Duration = Duration::from_secs(600);
 const CI_SHARE: u64 = 20;
 /// What the start of a target takes beside its time: cargo's look at the build, the corpus.
 const OVERHEAD: u64 = 10;
-/// What `soak` gives all targets together, in seconds.
-const SOAK: u64 = 1_800;
+/// What `soak` gives a machine that is played with beside a model, in seconds: scripts are long, and faults are deep.
+const SOAK_SCENARIO: u64 = 1_800;
+/// What `soak` gives all the others together.
+const SOAK_REST: u64 = 1_800;
+/// The targets that are such machines.
+const SCENARIOS: [&str; 3] = ["turn_client", "turn_pair", "turn_server"];
 
 /// `fuzz [TARGET] [--seconds N]`: one target or all of them, a minute each unless told otherwise.
 pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
@@ -41,6 +45,12 @@ pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
         return Err(format!("there is no target '{name}': there are {}", targets.join(", ")));
     }
     heading("fuzz");
+    let chosen = targets.iter().filter(|target| only.as_ref().is_none_or(|only| only == *target));
+    each(chosen.map(|target| (target.as_str(), seconds)))
+}
+
+/// Builds all targets, and gives each of these its seconds.
+fn each<'a>(mut chosen: impl Iterator<Item = (&'a str, u64)>) -> Result<(), Failure> {
     if !nightly() {
         return Err("live fuzzing needs a nightly toolchain: rustup toolchain install nightly".to_string());
     }
@@ -48,8 +58,7 @@ pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
         install().run()?;
     }
     build().run()?;
-    let chosen: Vec<&String> = targets.iter().filter(|t| only.as_ref().is_none_or(|o| o == *t)).collect();
-    chosen.iter().try_for_each(|target| say(&fuzz(target, seconds)?.run()?))
+    chosen.try_for_each(|(target, seconds)| say(&fuzz(target, seconds)?.run()?))
 }
 
 /// Every target for a few seconds, all within [`CI_BUDGET`].
@@ -84,10 +93,13 @@ pub(crate) fn sample() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Half an hour over all targets, for `soak`.
+/// Half an hour for each of [`SCENARIOS`], and half an hour for all others together.
 pub(crate) fn soak() -> Result<(), Failure> {
-    let share = SOAK / (targets()?.len() as u64).max(1);
-    run(&["--seconds", &share.to_string()])
+    let targets = targets()?;
+    let share = SOAK_REST / (targets.len().saturating_sub(SCENARIOS.len()) as u64).max(1);
+    heading("fuzz");
+    let seconds = |target: &str| if SCENARIOS.contains(&target) { SOAK_SCENARIO } else { share };
+    each(targets.iter().map(|target| (target.as_str(), seconds(target))))
 }
 
 fn install() -> Step {

@@ -6,7 +6,7 @@ use crate::{
     test::nextest,
 };
 
-/// Each test that ranges over seeds, with [`SEEDS`] of them; then half an hour of fuzzing, split over the targets.
+/// Each test that ranges over seeds, with [`SEEDS`] of them; then fuzzing: see [`fuzz::soak`].
 pub(crate) fn run() -> Result<(), Failure> {
     heading("soak");
     let words = ["--workspace", "--exclude", "ginnel-interop", "--tests", "--release"];

@@ -16,6 +16,8 @@ pub(crate) type Failure = String;
 
 /// How much of a failed step's output is printed; the rest is in its log.
 const SHOWN_LINES: usize = 150;
+/// Below so much free space a failure may be the disk's: linking the tests takes more.
+const SHORT_MEGABYTES: u64 = 1_024;
 
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
@@ -177,12 +179,21 @@ impl Step {
         for line in &lines[from..] {
             eprintln!("    {line}");
         }
+        if let Some(left) = free_megabytes(log).filter(|left| *left < SHORT_MEGABYTES) {
+            eprintln!("    {left} MB are free on this disk: that may be why");
+        }
         Err(format!("{} ({status}); its whole output is in {}", self.name, log.display()))
     }
 
     fn cannot(&self, error: &std::io::Error) -> Failure {
         format!("{}: cannot run {}: {error}", self.name, self.command.get_program().to_string_lossy())
     }
+}
+
+/// What is free on the disk of this file. A full one leaves even the log of what failed empty.
+fn free_megabytes(file: &Path) -> Option<u64> {
+    let told = output_of(&["df", "-Pm", &file.to_string_lossy()]);
+    told.lines().last()?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// Ends a child and its own children, such as the compilers of a cargo.
@@ -216,5 +227,12 @@ mod tests {
         assert!(failure.starts_with("fails (exit status: 101)"), "{failure}");
         assert!(Step::new("works", &["cargo", "--version"]).run().unwrap().starts_with("cargo "));
         assert!(Step::new("absent", &["no-such-program"]).run().is_err());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_free_on_a_disk_is_known() {
+        assert!(free_megabytes(&scratch()).is_some());
+        assert_eq!(free_megabytes(Path::new("/proc/self/no-such-file")), None);
     }
 }

@@ -9,7 +9,10 @@ use std::{fmt::Write, process::Command};
 use serde_json::Value;
 
 use self::server::{PASSWORD, Running, USER};
-use crate::step::{Failure, Step, heading, output_of, root, target_dir};
+use crate::{
+    setup,
+    step::{Failure, Step, heading, output_of, root, target_dir},
+};
 
 /// Where the tables are kept, between two lines.
 const PAGE: &str = "docs/TURN-CAPACITY.md";
@@ -37,6 +40,10 @@ pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     }
     let seconds = if args.contains(&"--quick") { "2" } else { "8" };
     heading("the TURN server");
+    if args.contains(&"--picture") {
+        picture::check()?;
+    }
+    setup::run()?;
     Step::cargo("build", &["build", "--release", "--package", "ginnel-cli", "--quiet"]).run()?;
     let words = ["bench", "--package", "ginnel-benches", "--bench", "turn_crowd", "--quiet"];
     let crowd = Step::cargo("100,000 in memory", &words).run()?;

@@ -14,11 +14,18 @@ const PICTURE: &str = "docs/images/turn-server-flame.svg";
 const SETTING_UP: Duration = Duration::from_secs(4);
 const TOOLS: [&str; 3] = ["perf", "inferno-collapse-perf", "inferno-flamegraph"];
 
+/// Whether it can be drawn: a reason why not, and what to do.
+pub(super) fn check() -> Result<(), Failure> {
+    match TOOLS.iter().find(|tool| !on_path(tool)) {
+        None => Ok(()),
+        Some(missing) => Err(format!(
+            "{missing} is not there, which --picture needs: apt-get install linux-perf, cargo install inferno"
+        )),
+    }
+}
+
 /// Records the server while this load is on it, and draws that.
 pub(super) fn draw(server: &Running, load: &mut Command) -> Result<(), Failure> {
-    if let Some(missing) = TOOLS.iter().find(|tool| !on_path(tool)) {
-        return Err(format!("{missing} is not there: --picture needs {}", TOOLS.join(", ")));
-    }
     let mut load = load
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -72,7 +72,7 @@ impl Running {
             .args(["--tls-listen", "127.0.0.1:0", "--dtls-listen", "127.0.0.1:0"])
             .args(["--cert", &certificate.chain, "--key", &certificate.key])
             .args(["--relay-address", "127.0.0.1", "--allow-peer", "127.0.0.0/8"])
-            .args(["--max-allocations-per-user", ENOUGH])
+            .args(["--max-allocations-per-user", ENOUGH, "--challenge-rate", ENOUGH])
             .args(["--max-streams", ENOUGH, "--max-streams-per-source", ENOUGH])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
