@@ -6,13 +6,14 @@ use core::time::Duration;
 use ginnel_core::{Instant, Path};
 use ginnel_stun::{
     Message, TransactionId,
+    attribute::{AddressFamily, AttributeType},
     auth::{Authenticated, User},
 };
 
 use super::{
     AllocationId, AllocationStats, Credentials, Event, Server,
     allocation::{Allocation, Made, Neighbours},
-    answer::{Allocated, Reply},
+    answer::{Allocated, Reply, Unknown},
     asked::{Head, RelayTransport, Wish, Wishes},
     few::Few,
     policy::{Bandwidth, Claim, QuotaExceeded},
@@ -73,6 +74,10 @@ impl Server {
         if wishes.transport == RelayTransport::Tcp && !path.transport.is_stream() {
             return Err(Reply::Error(400));
         }
+        // Check 4.
+        if message.has(AttributeType::DONT_FRAGMENT) && self.translates_unseen(now, path, &wishes) {
+            return Err(Reply::Unknown(Unknown::of(AttributeType::DONT_FRAGMENT)));
+        }
         // RFC 8016 section 3.1.2.
         if wishes.mobility && !self.config.mobility {
             return Err(Reply::Error(405));
@@ -96,6 +101,18 @@ impl Server {
             opening.claim_above = Some(self.claim(who.user())?);
         }
         Ok(opening)
+    }
+    /// RFC 8656 section 3.7: whether datagrams become IPv6 of which nobody says whether they could be fragmented as IPv4.
+    /// Drivers do not tell that of an arrival.
+    fn translates_unseen(&self, now: Instant, client: Path, wishes: &Wishes) -> bool {
+        let is_translated = match wishes.wish {
+            Wish::Reserved(token) => {
+                self.reservations.get(now, token).is_some_and(|it| it.relay.local.is_ipv6())
+            }
+            _ => wishes.both || wishes.family == AddressFamily::Ipv6,
+        };
+        let is_unseen = !client.transport.is_stream() && client.remote.is_ipv4();
+        is_translated && is_unseen && self.serves(AddressFamily::Ipv6)
     }
     /// A share of the quotas: 486 or 508 if there is none.
     fn claim(&mut self, user: &User) -> Result<Claim, Reply> {

@@ -22,8 +22,8 @@ pub(super) enum Reply {
     Error(u16),
     /// 420, with what is not understood.
     Unknown(Unknown),
-    /// 300 (RFC 8489 section 10).
-    TryAlternate(SocketAddr),
+    /// 300 (RFC 8489 section 10): another server of the client's family, and one of the other.
+    TryAlternate(SocketAddr, Option<SocketAddr>),
     /// RFC 8656 section 7.2.
     Allocated(Allocated),
     /// RFC 8656 section 8.2, and RFC 8016 section 3.2.2.
@@ -57,6 +57,11 @@ impl Default for Unknown {
     }
 }
 impl Unknown {
+    pub(super) fn of(kind: AttributeType) -> Self {
+        let mut unknown = Self::default();
+        unknown.list(kind);
+        unknown
+    }
     pub(super) fn list(&mut self, kind: AttributeType) {
         if let Some(free) = self.kinds.get_mut(self.count) {
             *free = kind;
@@ -88,7 +93,7 @@ impl Reply {
         packet: &mut Packet<'_>,
     ) -> Result<(), NoRoom> {
         let class = match self {
-            Self::Error(_) | Self::Unknown(_) | Self::TryAlternate(_) => Class::Error,
+            Self::Error(_) | Self::Unknown(_) | Self::TryAlternate(..) => Class::Error,
             _ => Class::Success,
         };
         let open = MessageWriter::new(packet, class, head.method, head.id)?;
@@ -118,8 +123,12 @@ impl Reply {
             Self::Unknown(unknown) => open
                 .attribute(&ErrorCode::UNKNOWN_ATTRIBUTE)?
                 .attribute(&UnknownAttributes::new(&unknown.kinds[..unknown.count])),
-            Self::TryAlternate(server) => {
-                open.attribute(&ErrorCode::TRY_ALTERNATE)?.attribute(&AlternateServer(*server))
+            Self::TryAlternate(server, other) => {
+                let open = open.attribute(&ErrorCode::TRY_ALTERNATE)?.attribute(&AlternateServer(*server))?;
+                match other {
+                    Some(other) => open.attribute(&AlternateServer(*other)),
+                    None => Ok(open),
+                }
             }
             Self::Allocated(allocated) => allocated.attributes(open, client),
             Self::Refreshed { lifetime, ticket } => {
@@ -134,7 +143,7 @@ impl Reply {
         let code = match self {
             Self::Error(code) => *code,
             Self::Unknown(_) => 420,
-            Self::TryAlternate(_) => 300,
+            Self::TryAlternate(..) => 300,
             _ => return,
         };
         *match code {

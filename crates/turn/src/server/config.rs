@@ -288,7 +288,7 @@ pub struct ServerConfig {
     /// Which channels a client may bind.
     pub channel_numbers: ChannelNumbers,
     /// Whether DONT-FRAGMENT is obeyed (RFC 8656 sections 7.2 and 11.2); else it is not understood. The driver must be able
-    /// to.
+    /// to. A client over IPv4 and UDP or DTLS is refused it (420) for a relayed address of IPv6 in any case (section 3.7).
     pub dont_fragment: bool,
     /// Which of several machines this is.
     pub shard: Shard,

@@ -3,10 +3,15 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
-use ginnel_core::{Instant, Notice, Path};
+use ginnel_core::{Instant, Notice, Path, Transport};
 use ginnel_stun::auth::User;
 
-use super::{AllocationId, EndReason, Event, Server, allocation::Relay, answer::Reply, policy::Claim};
+use super::{
+    AllocationId, EndReason, Event, Server,
+    allocation::{Relay, place},
+    answer::Reply,
+    policy::Claim,
+};
 
 /// A relayed address that waits for whoever brings its token.
 #[derive(Debug)]
@@ -29,11 +34,12 @@ impl Draining {
     pub(super) fn new(deadline: Instant, alternates: &[SocketAddr]) -> Self {
         Self { deadline, alternates: alternates.iter().copied().take(ALTERNATES_MAX).collect(), said: false }
     }
-    /// What an Allocate request is answered with: 300 where there is another server of the client's family (RFC 8489
-    /// section 14.15), else 508.
+    /// What an Allocate request is answered with: 300 where there is another server of the client's family, with one of the
+    /// other family behind it where there is one (RFC 8489 section 10); else 508.
     pub(super) fn refusal(&self, client: Path) -> Reply {
-        let fitting = self.alternates.iter().find(|it| it.is_ipv4() == client.remote.is_ipv4());
-        fitting.map_or(Reply::Error(508), |&server| Reply::TryAlternate(server))
+        let first = |is_ipv4| self.alternates.iter().copied().find(|it| it.is_ipv4() == is_ipv4);
+        let is_ipv4 = client.remote.is_ipv4();
+        first(is_ipv4).map_or(Reply::Error(508), |server| Reply::TryAlternate(server, first(!is_ipv4)))
     }
 }
 /// How many other servers may be named: one of each family is used.
@@ -47,7 +53,7 @@ impl Server {
     pub(super) fn end_slot(&mut self, slot: u32, reason: EndReason) {
         let Some(allocation) = self.table.remove(slot) else { return };
         for relay in allocation.relays.iter().flatten() {
-            self.close_relay(relay);
+            self.close_relay(relay, reason);
         }
         // RFC 6062 section 5.5.
         self.connections.end(allocation.id, allocation.claim);
@@ -66,12 +72,15 @@ impl Server {
         if allocation.relays.iter().zip(0..).all(|(relay, other)| relay.is_none() || other == place) {
             self.end_slot(slot, reason);
         } else if let Some(relay) = self.table.take_relay(slot, place) {
-            self.close_relay(&relay);
+            self.close_relay(&relay, reason);
         }
     }
-    fn close_relay(&mut self, relay: &Relay) {
+    fn close_relay(&mut self, relay: &Relay, reason: EndReason) {
         self.live.close(relay.transport.transport(), relay.external);
-        self.give_back(relay);
+        match reason {
+            EndReason::RelayLost => self.give_port_back(relay.address, relay.local.port()),
+            _ => self.give_back(relay),
+        }
     }
     /// Ends what has expired.
     pub(super) fn expire(&mut self, now: Instant) {
@@ -145,17 +154,23 @@ impl Server {
                     self.end_slot(slot, EndReason::Disconnected);
                 }
             }
-            None => {
-                let place = usize::from(local.is_ipv6());
-                let is_it = |it: &Relay| it.transport.transport() == transport;
-                let slot = self.table.relay(local).filter(|&slot| {
-                    self.table.get(slot).and_then(|it| it.relays[place].as_ref()).is_some_and(is_it)
-                });
-                let Some(slot) = slot else { return };
-                self.end_relay(slot, place, EndReason::RelayLost);
-            }
+            None => self.lost_relay(transport, local),
         }
         self.look_for_the_end();
+    }
+    /// A relay socket is gone: of an allocation, or one that is promised to somebody.
+    fn lost_relay(&mut self, transport: Transport, local: SocketAddr) {
+        let place = place(local.ip());
+        let is_it = |it: &Relay| it.local == local && it.transport.transport() == transport;
+        let has_it = |slot: &u32| self.table.get(*slot).is_some_and(|it| it.relays[place].iter().any(is_it));
+        if let Some(slot) = self.table.relay(local).filter(has_it) {
+            self.end_relay(slot, place, EndReason::RelayLost);
+        } else if let Some(Reserved { relay, .. }) = self.reservations.take_where(|it| is_it(&it.relay)) {
+            // RFC 8656 section 7.2, check 5: its token is not valid any more.
+            self.give_port_back(relay.address, local.port());
+        } else {
+            self.lost_opening(is_it);
+        }
     }
     /// Keeps the port above for whoever brings the token that is returned; `None` if there is no room.
     pub(super) fn reserve(&mut self, now: Instant, reserved: Reserved) -> Option<[u8; 8]> {

@@ -384,8 +384,9 @@ impl Server {
     pub fn rotate_nonce_key(&mut self, key: NonceKey) {
         self.auth.rotate_nonce_key(key);
     }
-    /// Takes no more allocations: Allocate is answered with 300 and the first of `alternates` that is of the client's family,
-    /// or with 508. Those that live may go on until `deadline`, and refreshes give no more than that. [`Event::Drained`] says
+    /// Takes no more allocations: Allocate is answered with 300 and the first of `alternates` that is of the client's family
+    /// (and behind it the first of the other), or with 508 if there is none. Clients over TLS and DTLS ask them for the
+    /// certificate that this one has: no ALTERNATE-DOMAIN is sent. Those that live may go on until `deadline`, and refreshes give no more than that. [`Event::Drained`] says
     /// that the last is gone. To call it again sets another deadline.
     pub fn drain(&mut self, _now: Instant, deadline: Instant, alternates: &[SocketAddr]) {
         self.draining = Some(Draining::new(deadline, alternates));

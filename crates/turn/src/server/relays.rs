@@ -52,6 +52,10 @@ impl Address {
         let whole = pool.as_ref().map_or(0, PortPool::free);
         Self { relay, ports, pool, whole, retired: false }
     }
+    /// Whether relayed addresses of this family are taken from it.
+    fn serves(&self, family: AddressFamily) -> bool {
+        !self.retired && AddressFamily::of(self.relay.local) == family
+    }
     /// Whether its place can be given to another: it is retired, and none of its ports is in use.
     pub(super) fn is_left(&self) -> bool {
         self.retired && self.pool.as_ref().map_or(0, PortPool::free) == self.whole
@@ -248,12 +252,26 @@ impl Server {
         while let Some(&(deadline, client)) = self.openings.deadlines.first()
             && deadline <= now
         {
-            if let Some(opening) = self.openings.get(&client) {
-                let (head, who) = (opening.head, opening.who.clone());
-                self.answers.push_back(Answer { path: client, head, who, reply: Reply::Error(508) });
-            }
-            self.cancel(&client);
+            self.fail(&client);
         }
+    }
+    /// A socket is gone that somebody had who waits for another: his request cannot be satisfied.
+    pub(super) fn lost_opening(&mut self, is_it: impl Fn(&Relay) -> bool) {
+        let has_it = |it: &Opening| it.relays.iter().chain([&it.reserved]).flatten().any(&is_it);
+        let found = self.openings.by_client.iter_mut().find(|(_, it)| has_it(it));
+        let Some((&client, opening)) = found else { return };
+        let relays = opening.relays.iter_mut().chain([&mut opening.reserved]);
+        let lost: Vec<Relay> = relays.filter_map(|it| it.take_if(|it| is_it(it))).collect();
+        lost.iter().for_each(|it| self.give_port_back(it.address, it.local.port()));
+        self.fail(&client);
+    }
+    /// Answers a request with 508 that waits for sockets.
+    fn fail(&mut self, client: &Path) {
+        if let Some(opening) = self.openings.get(client) {
+            let (head, who) = (opening.head, opening.who.clone());
+            self.answers.push_back(Answer { path: *client, head, who, reply: Reply::Error(508) });
+        }
+        self.cancel(client);
     }
     /// Nobody waits for the answer any more.
     pub(super) fn cancel(&mut self, client: &Path) -> bool {
@@ -277,6 +295,10 @@ impl Server {
         }
     }
 
+    /// Whether there are relay addresses of this family.
+    pub(super) fn serves(&self, family: AddressFamily) -> bool {
+        self.addresses.iter().any(|it| it.serves(family))
+    }
     /// Asks for a socket for a relayed address of this family, or says why there can be none.
     fn bind(&mut self, client: Path, family: AddressFamily) -> Result<(), u16> {
         let Some(opening) = self.openings.by_client.get(&client) else { return Ok(()) };
@@ -284,9 +306,8 @@ impl Server {
             return Err(508);
         }
         let wish = opening.wishes.wish;
-        let fits = |it: &Address| !it.retired && AddressFamily::of(it.relay.local) == family;
         let mut fitting: Vec<u16> =
-            self.addresses.iter().zip(0..).filter(|(it, _)| fits(it)).map(|(_, n)| n).collect();
+            self.addresses.iter().zip(0..).filter(|(it, _)| it.serves(family)).map(|(_, n)| n).collect();
         if fitting.is_empty() {
             return Err(440);
         }

@@ -143,6 +143,14 @@ impl Allocation {
         self.connections.retain(|it| it.client.is_some() || now < it.until);
         self.relays.iter().any(Option::is_some)
     }
+    /// A socket is gone. False if nothing is left.
+    pub(super) fn lost(&mut self, local: SocketAddr) -> bool {
+        for relay in &mut self.relays {
+            relay.take_if(|it| it.0 == local);
+        }
+        self.forget_families();
+        self.relays.iter().any(Option::is_some)
+    }
     /// Permissions and channels end with the relayed address of their family.
     pub(super) fn forget_families(&mut self) {
         let is_there = self.relays.map(|it| it.is_some());

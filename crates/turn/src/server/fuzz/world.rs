@@ -306,7 +306,8 @@ impl World {
     }
 
     fn allocate(&mut self, script: &mut Script<'_>, client: usize) {
-        let (user, kind) = (script.below(2), script.below(8));
+        let (user, kind) = (script.below(2), script.below(16));
+        let (kind, unfragmented) = (kind % 8, kind >= 8);
         let (is_tcp, is_mobile) = (kind >= 6, matches!(kind, 5 | 7));
         let expected_families = match kind {
             4 => 2,
@@ -316,6 +317,7 @@ impl World {
             let protocol = if is_tcp { RequestedTransport::TCP } else { RequestedTransport::UDP };
             let open = put(open, &protocol);
             let open = if is_mobile { put(open, &MobilityTicket(b"")) } else { open };
+            let open = if unfragmented { put(open, &DontFragment) } else { open };
             match kind {
                 1 => put(open, &EvenPort { reserve_next: false }),
                 2 => put(open, &EvenPort { reserve_next: true }),
@@ -326,14 +328,17 @@ impl World {
         };
         let is_taken = self.of(client).is_some();
         let is_full = self.model.len() >= ALLOCATIONS;
+        let is_datagrams = path(client).transport == Transport::Udp;
         let refused = core::mem::take(&mut self.driver.refuse);
         // At most two are refused, so that there is always another port.
         self.driver.refuse = refused.min(2);
         let (code, octets) = self.ask(client, user, Method::ALLOCATE, fill);
         let expected = if is_taken {
             437
-        } else if is_tcp && path(client).transport == Transport::Udp {
+        } else if is_tcp && (unfragmented || is_datagrams) {
             400
+        } else if unfragmented && is_datagrams && matches!(kind, 3 | 4) {
+            420
         } else if is_full {
             508
         } else {
@@ -533,9 +538,26 @@ impl World {
                         .handle_notice(self.now, Notice::Lost { transport, local, remote: Some(remote) });
                     self.settle();
                     self.model.retain_mut(|it| !it.is_of(client) || it.left(client));
+                } else {
+                    self.lose_relay(script);
                 }
             }
         }
+    }
+    /// A socket or listener is gone that was an allocation's, or that was held for somebody.
+    fn lose_relay(&mut self, script: &mut Script<'_>) {
+        self.driver.open.sort_unstable();
+        let n = usize::from(script.octet());
+        let Some(&local) = self.driver.open.get(n % self.driver.open.len().max(1)) else { return };
+        self.driver.open.retain(|it| *it != local);
+        let is_it = |it: &Option<(SocketAddr, Instant)>| it.is_some_and(|it| it.0 == local);
+        let of = self.model.iter().position(|it| it.relays.iter().any(is_it));
+        let is_tcp = of.is_some_and(|at| self.model[at].is_tcp);
+        let transport = if is_tcp { Transport::Tcp } else { Transport::Udp };
+        self.server.handle_notice(self.now, Notice::Lost { transport, local, remote: None });
+        self.settle();
+        self.reserved.retain(|it| it.0 != local);
+        self.model.retain_mut(|it| it.lost(local));
     }
 }
 

@@ -60,10 +60,17 @@ impl<T> Reservations<T> {
     }
     /// As [`take`](Self::take), if it is for this client: else it stays for the one that it is for.
     pub fn take_if(&mut self, now: Instant, token: [u8; 8], is_for: impl FnOnce(&T) -> bool) -> Option<T> {
-        let (end, what) = self.held.get(&token)?;
-        if now >= *end || !is_for(what) {
-            return None;
-        }
+        let _ = self.get(now, token).filter(|what| is_for(what))?;
+        self.held.remove(&token).map(|(_, what)| what)
+    }
+    /// What is held under this token, which stays there.
+    #[must_use]
+    pub fn get(&self, now: Instant, token: [u8; 8]) -> Option<&T> {
+        self.held.get(&token).filter(|(end, _)| now < *end).map(|(_, what)| what)
+    }
+    /// Takes what is not there any more, whoever has its token: that is worth nothing from now on.
+    pub fn take_where(&mut self, is_it: impl Fn(&T) -> bool) -> Option<T> {
+        let token = self.held.iter().find(|(_, (_, what))| is_it(what)).map(|(token, _)| *token)?;
         self.held.remove(&token).map(|(_, what)| what)
     }
     /// The next one whose time is over: give it back. Call it until it returns `None`.

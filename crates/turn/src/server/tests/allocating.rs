@@ -36,8 +36,26 @@ fn an_allocation_is_made_refreshed_and_deleted() {
     assert!(rig.world.open.is_empty());
     assert!(matches!(rig.events()[..], [Event::Ended { reason: EndReason::Deleted, .. }]));
     // The note of section 8.2: asked again, it is gone.
-    assert_eq!(client.refresh(&mut rig, 0).code, 437);
+    let said = client.refresh(&mut rig, 0);
+    assert_eq!((said.code, said.get::<Software<'_>>().is_some()), (437, true));
     assert_eq!((rig.stats().allocations, rig.stats().allocated, rig.stats().deleted), (0, 1, 1));
+}
+
+#[test]
+fn rfc8656_5_software_is_in_answers_to_allocate_and_refresh_good_and_bad() {
+    let (mut rig, mut client) = (Rig::new(), Client::new(0));
+    let has_it = |said: &Said| said.get::<Software<'_>>().map(|it| it.as_str() == "ginnel test");
+    for (code, expected) in [(0, Some(true)), (437, Some(true))] {
+        let said = client.allocate(&mut rig);
+        assert_eq!((said.code, has_it(&said)), (code, expected));
+    }
+    let said = client.ask(&mut rig, Method::REFRESH, &|it| odd(it, AttributeType::LIFETIME, b"no"));
+    assert_eq!((said.code, has_it(&said)), (400, Some(true)));
+    // Not in the others, which come often.
+    for method in [Method::CREATE_PERMISSION, Method::CHANNEL_BIND] {
+        let said = client.ask(&mut rig, method, &|it| it);
+        assert_eq!((said.code, has_it(&said)), (400, None));
+    }
 }
 
 #[test]
@@ -96,6 +114,26 @@ fn sec_36_a_five_tuple_in_use_is_a_mismatch_and_a_retransmission_is_not() {
 }
 
 #[test]
+fn sec_36_a_retransmission_is_told_of_its_token_and_of_what_is_missing() {
+    let pair: Fill<'_> = &|it| udp(it).attribute(&EvenPort { reserve_next: true }).unwrap();
+    let both: Fill<'_> = &|it| udp(it).attribute(&AdditionalAddressFamily(AddressFamily::Ipv6)).unwrap();
+    let mut of_one = config();
+    of_one.relays.pop();
+    for (fill, kind) in [(pair, AttributeType::RESERVATION_TOKEN), (both, AttributeType::ADDRESS_ERROR_CODE)]
+    {
+        let (mut rig, mut client) = (Rig::with(of_one.clone()), Client::new(0));
+        client.learn_nonce(&mut rig);
+        let id = client.next_id();
+        let request = client.request(Method::ALLOCATE, id, fill);
+        let first = rig.ask(client.path, &request).unwrap();
+        let message = Message::parse(&first).unwrap();
+        assert!(message.has(AttributeType::XOR_RELAYED_ADDRESS) && message.has(kind));
+        let binds = rig.world.binds;
+        assert_eq!((rig.ask(client.path, &request), rig.world.binds), (Some(first), binds));
+    }
+}
+
+#[test]
 fn rfc8656_7_2_lawless_requests_are_bad_requests() {
     let mut rig = Rig::new();
     let mut client = Client::new(0);
@@ -104,8 +142,16 @@ fn rfc8656_7_2_lawless_requests_are_bad_requests() {
         (AdditionalAddressFamily(AddressFamily::Ipv4), AdditionalAddressFamily(AddressFamily::Ipv6));
     let token = ReservationToken([0; 8]);
     let even = |reserve_next| EvenPort { reserve_next };
-    let table: [(&str, u16, Fill<'_>); 13] = [
+    let table: [(&str, u16, Fill<'_>); 19] = [
         ("no transport", 400, &|it| it),
+        ("REQUESTED-TRANSPORT of an octet", 400, &|it| odd(it, AttributeType::REQUESTED_TRANSPORT, &[17])),
+        ("EVEN-PORT of nothing", 400, &|it| odd(udp(it), AttributeType::EVEN_PORT, b"")),
+        ("a token of seven octets", 400, &|it| odd(udp(it), AttributeType::RESERVATION_TOKEN, b"7octets")),
+        ("DONT-FRAGMENT with a value", 400, &|it| odd(udp(it), AttributeType::DONT_FRAGMENT, b"1234")),
+        ("a family of two octets", 400, &|it| odd(udp(it), AttributeType::REQUESTED_ADDRESS_FAMILY, &[1, 0])),
+        ("an additional family of two octets", 400, &|it| {
+            odd(udp(it), AttributeType::ADDITIONAL_ADDRESS_FAMILY, &[2, 0])
+        }),
         ("TCP, which is off", 442, &|it| it.attribute(&RequestedTransport::TCP).unwrap()),
         ("an unknown transport", 442, &|it| it.attribute(&RequestedTransport(99)).unwrap()),
         ("a token that nobody made", 508, &|it| udp(it).attribute(&token).unwrap()),
@@ -152,6 +198,47 @@ fn dont_fragment_is_unknown_where_it_cannot_be_obeyed() {
 }
 
 #[test]
+fn rfc8656_3_7_dont_fragment_is_unknown_where_ipv4_becomes_ipv6() {
+    use AddressFamily::{Ipv4, Ipv6};
+    let to: Fill<'_> = &|it| udp(it).attribute(&RequestedAddressFamily(Ipv6)).unwrap();
+    let and: Fill<'_> = &|it| udp(it).attribute(&AdditionalAddressFamily(Ipv6)).unwrap();
+    let code = |config, transport, over, fill: Fill<'_>| {
+        let mut rig = Rig::with(config);
+        let said = Client::named("user", path_by(transport, over))
+            .ask(&mut rig, Method::ALLOCATE, &|it| fill(it).attribute(&DontFragment).unwrap());
+        if said.code == 420 {
+            let unknown: Vec<_> = said.get::<UnknownAttributes<'_>>().unwrap().iter().collect();
+            assert_eq!((unknown.as_slice(), rig.world.binds), ([AttributeType::DONT_FRAGMENT].as_slice(), 0));
+        }
+        said.code
+    };
+    for transport in [Transport::Udp, Transport::Dtls] {
+        assert_eq!(code(config(), transport, Ipv4, to), 420);
+        assert_eq!(code(config(), transport, Ipv4, and), 420);
+        assert_eq!(code(config(), transport, Ipv4, &udp), 0);
+        // Not where nothing is translated to IPv6, of which IPv4 says more than IPv6 can.
+        assert_eq!(code(config(), transport, Ipv6, to), 0);
+        assert_eq!(code(config(), transport, Ipv6, and), 0);
+    }
+    // From a stream nothing is translated: DONT-FRAGMENT is obeyed there.
+    assert_eq!(code(config(), Transport::Tcp, Ipv4, to), 0);
+    assert_eq!(code(config(), Transport::Tls, Ipv4, and), 0);
+    // Where there is no IPv6 the answer says that.
+    let mut of_one = config();
+    of_one.relays.pop();
+    assert_eq!(code(of_one.clone(), Transport::Udp, Ipv4, to), 440);
+    assert_eq!(code(of_one, Transport::Udp, Ipv4, and), 0);
+    // What a token holds may be of IPv6 too; it stays for whoever comes without the attribute.
+    let mut rig = Rig::new();
+    let pair: Fill<'_> = &|it| to(it).attribute(&EvenPort { reserve_next: true }).unwrap();
+    let token = Client::new(0).ask(&mut rig, Method::ALLOCATE, pair).get::<ReservationToken>().unwrap();
+    let with: Fill<'_> = &|it| udp(it).attribute(&token).unwrap();
+    let both: Fill<'_> = &|it| with(it).attribute(&DontFragment).unwrap();
+    assert_eq!(Client::new(1).ask(&mut rig, Method::ALLOCATE, both).code, 420);
+    assert_eq!(Client::new(1).ask(&mut rig, Method::ALLOCATE, with).code, 0);
+}
+
+#[test]
 fn sec_34_families_and_transports_that_are_not_there() {
     let v6: Fill<'_> = &|it| udp(it).attribute(&RequestedAddressFamily(AddressFamily::Ipv6)).unwrap();
     let mut rig = Rig::new();
@@ -166,6 +253,16 @@ fn sec_34_families_and_transports_that_are_not_there() {
     client.allocated(&mut rig);
     assert_eq!(client.permit(&mut rig, "[2606:4700::9]:7"), 443);
     assert_eq!(client.bind(&mut rig, 0x4000, "[2606:4700::9]:7"), 443);
+    // Nor is it 400, whatever else is wrong with it.
+    assert_eq!(client.bind(&mut rig, 0x4000, "203.0.113.9:7"), 0);
+    assert_eq!(client.bind(&mut rig, 0x4000, "[2606:4700::9]:7"), 443);
+    // RFC 8656 section 8.2: a family that the allocation has not; and one that there is not.
+    for family in [2, 9] {
+        let said = client.ask(&mut rig, Method::REFRESH, &|it| {
+            odd(it, AttributeType::REQUESTED_ADDRESS_FAMILY, &[family, 0, 0, 0])
+        });
+        assert_eq!(said.code, 443, "family {family}");
+    }
     // A server of one family.
     let only = |ip: &str| {
         let mut config = config();
@@ -287,6 +384,47 @@ fn sec_35_even_ports_and_reservations() {
     assert_eq!(rig.world.open.len(), before + 1);
     let with: Fill<'_> = &|it| udp(it).attribute(&token).unwrap();
     assert_eq!(Client::new(15).ask(&mut rig, Method::ALLOCATE, with).code, 508);
+}
+
+#[test]
+fn rfc8656_7_2_check_8_a_pair_is_had_whole_or_not_at_all() {
+    let even: Fill<'_> = &|it| udp(it).attribute(&EvenPort { reserve_next: false }).unwrap();
+    let pair: Fill<'_> = &|it| udp(it).attribute(&EvenPort { reserve_next: true }).unwrap();
+    // There are ports, and none of them stands below another.
+    let mut rig = Rig::with(config().with_ports(50_000..=50_003));
+    for n in 0..2 {
+        assert_eq!(Client::new(n).ask(&mut rig, Method::ALLOCATE, even).code, 0);
+    }
+    assert_eq!(Client::new(2).ask(&mut rig, Method::ALLOCATE, pair).code, 508);
+    assert_eq!((rig.world.open.len(), Client::new(3).allocate(&mut rig).code), (2, 0));
+    // The driver refuses the one above: another pair is had, and the one below is given back.
+    let mut rig = Rig::with(config().with_ports(50_000..=50_003));
+    let mut client = Client::new(0);
+    client.learn_nonce(&mut rig);
+    rig.world.hold = true;
+    assert!(client.try_ask(&mut rig, Method::ALLOCATE, pair).is_none());
+    let below = rig.world.held.pop().unwrap();
+    let notice = rig.world.obey(below).unwrap();
+    rig.notice(notice);
+    let Some(ginnel_core::Request::Bind { ticket, port: ginnel_core::Port::Exact(above), .. }) =
+        rig.world.held.pop()
+    else {
+        panic!("the port above")
+    };
+    rig.world.hold = false;
+    rig.notice(Notice::Opened { ticket, result: Err(ginnel_core::Refused::InUse) });
+    let mut open: Vec<u16> = rig.world.open.iter().map(|it| it.port()).collect();
+    open.sort_unstable();
+    assert_eq!((open.len(), open[0] % 2, open[1]), (2, 0, open[0] + 1));
+    assert!(!open.contains(&above) && !open.contains(&(above - 1)));
+    assert_eq!((rig.world.releases, rig.world.sent.len(), rig.stats().relay_refusals), (1, 1, 1));
+    let rest = (1..3).map(|n| Client::new(n).allocated(&mut rig).port());
+    assert_eq!(rest.map(|it| it / 2).collect::<Vec<_>>(), [above / 2; 2], "both are free again");
+    // Where no more is held for anybody, it is as if there were no pair.
+    let mut rig = Rig::new();
+    rig.server().reservations = policy::Reservations::new(0);
+    assert_eq!(Client::new(0).ask(&mut rig, Method::ALLOCATE, pair).code, 508);
+    assert_eq!((rig.world.open.len(), rig.world.releases, rig.stats().allocations), (0, 2, 0));
 }
 
 #[test]
@@ -413,13 +551,72 @@ fn an_allocation_ends_with_the_stream_of_its_client() {
 fn a_relay_socket_that_is_lost_ends_its_allocation() {
     let (mut rig, mut client) = (Rig::new(), Client::new(0));
     let relayed = client.allocated(&mut rig);
-    rig.server().handle_notice(
-        Instant::EPOCH,
-        Notice::Lost { transport: Transport::Udp, local: relayed, remote: None },
-    );
-    rig.settle();
+    rig.lose_socket(relayed);
     assert!(matches!(rig.events()[..], [_, Event::Ended { reason: EndReason::RelayLost, .. }]));
     assert_eq!(client.refresh(&mut rig, 600).code, 437);
+    // Of two, the other lives on.
+    let both: Fill<'_> = &|it| udp(it).attribute(&AdditionalAddressFamily(AddressFamily::Ipv6)).unwrap();
+    let relayed = client.ask(&mut rig, Method::ALLOCATE, both).all_relayed();
+    rig.lose_socket(relayed[0]);
+    assert_eq!((rig.world.open.as_slice(), rig.stats().allocations), (&relayed[1..], 1));
+    assert_eq!(client.refresh(&mut rig, 0).code, 0);
+    assert!(rig.world.open.is_empty());
+}
+
+#[test]
+fn a_relay_socket_that_is_lost_while_it_is_held_makes_its_token_worth_nothing() {
+    let pair: Fill<'_> = &|it| udp(it).attribute(&EvenPort { reserve_next: true }).unwrap();
+    let quotas = policy::QuotaLimits::default().with_per_user(2);
+    let mut rig = Rig::with(config().with_ports(50_000..=50_001).with_quotas(quotas));
+    let said = Client::new(0).ask(&mut rig, Method::ALLOCATE, pair);
+    let token = said.get::<ReservationToken>().unwrap();
+    rig.lose_socket(std::net::SocketAddr::new(said.relayed().ip(), 50_001));
+    // RFC 8656 section 7.2, check 5: it is not available any more.
+    let with: Fill<'_> = &|it| udp(it).attribute(&token).unwrap();
+    assert_eq!(Client::new(1).ask(&mut rig, Method::ALLOCATE, with).code, 508);
+    // Its port and its share of the quota are free for others.
+    assert_eq!(Client::new(1).allocated(&mut rig).port(), 50_001);
+    assert_eq!(Client::new(2).allocate(&mut rig).code, 486);
+    // Nobody's end is its end: what is there now is another socket.
+    rig.pass(secs(30));
+    assert_eq!((rig.world.open.len(), rig.world.releases), (2, 0));
+}
+
+#[test]
+fn a_relay_socket_that_is_lost_while_the_next_is_opened_makes_the_request_fail() {
+    let pair: Fill<'_> = &|it| udp(it).attribute(&EvenPort { reserve_next: true }).unwrap();
+    let both: Fill<'_> = &|it| udp(it).attribute(&AdditionalAddressFamily(AddressFamily::Ipv6)).unwrap();
+    for fill in [pair, both] {
+        let mut rig = Rig::with(config().with_ports(50_000..=50_001));
+        let mut client = Client::new(0);
+        rig.world.hold = true;
+        client.learn_nonce(&mut rig);
+        let (id, path) = (client.next_id(), client.path);
+        assert_eq!(rig.ask(path, &client.request(Method::ALLOCATE, id, fill)), None);
+        let first = rig.world.held.pop().unwrap();
+        let notice = rig.world.obey(first).unwrap();
+        let Notice::Opened { result: Ok(local), .. } = notice else { panic!("{notice:?}") };
+        rig.notice(notice);
+        assert_eq!((rig.world.held.len(), rig.world.sent.len()), (1, 0), "the second is asked for");
+        rig.lose_socket(local);
+        let answer = rig.world.sent.pop().expect("an answer").1;
+        assert_eq!((client.read(Method::ALLOCATE, id, answer).code, rig.stats().allocations), (508, 0));
+        // What is opened now is nobody's, and all ports are in their pools again.
+        let second = rig.world.held.pop().unwrap();
+        let notice = rig.world.obey(second).unwrap();
+        rig.world.hold = false;
+        rig.notice(notice);
+        assert!(rig.world.open.is_empty() && rig.server.get().poll_timeout().is_none());
+        let all = [
+            (0, AddressFamily::Ipv4),
+            (1, AddressFamily::Ipv4),
+            (2, AddressFamily::Ipv6),
+            (3, AddressFamily::Ipv6),
+        ];
+        for (n, family) in all {
+            assert_eq!(Client::new(n).allocate_of(&mut rig, family).code, 0);
+        }
+    }
 }
 
 #[test]

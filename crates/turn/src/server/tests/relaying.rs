@@ -78,9 +78,10 @@ fn sec_30_permissions_are_of_an_address_and_end_after_five_minutes() {
     assert_eq!(client.permit(&mut rig, "203.0.113.9:99"), 0);
     rig.pass(secs(299));
     let _ = rig.receive(from(PEER), b"in").sent();
+    let send = client.send_indication(addr(PEER), b"out");
+    rig.receive(client.path, &send).passes();
     rig.pass(secs(1));
     assert_eq!(rig.receive(from(PEER), b"late"), Out::Nothing);
-    let send = client.send_indication(addr(PEER), b"late");
     assert_eq!(rig.receive(client.path, &send), Out::Nothing);
     assert_eq!((rig.stats().not_permitted, rig.stats().bad_sends), (2, 1));
 }
@@ -109,6 +110,30 @@ fn channels_outlive_their_permissions_and_end_after_ten_minutes() {
     // Number and peer are free again.
     assert_eq!(client.bind(&mut rig, 0x4000, "203.0.113.9:7001"), 0);
     assert_eq!(client.bind(&mut rig, 0x4001, PEER), 0);
+}
+
+#[test]
+fn rfc8656_12_a_channel_that_is_bound_again_lasts_ten_minutes_more_and_its_permission_five() {
+    let (mut rig, mut client) = (Rig::new(), Client::new(0));
+    let relayed = client.allocated(&mut rig);
+    client.refresh(&mut rig, 3_600);
+    let from_peer = Path::udp(relayed, addr(PEER));
+    let (out, back) = (channel_data(0x4000, b"out"), channel_data(0x4000, b"in"));
+    for _ in 0..2 {
+        // By the request alone: nobody has asked for a permission.
+        assert_eq!(client.bind(&mut rig, 0x4000, PEER), 0);
+        rig.pass(secs(299));
+        assert_eq!(rig.receive(from_peer, b"in").sent().1, back);
+        rig.pass(secs(1));
+        assert_eq!(rig.receive(from_peer, b"in"), Out::Nothing);
+        rig.pass(secs(200));
+        rig.receive(client.path, &out).passes();
+    }
+    assert_eq!(client.bind(&mut rig, 0x4000, PEER), 0);
+    rig.pass(secs(599));
+    rig.receive(client.path, &out).passes();
+    rig.pass(secs(1));
+    assert_eq!(rig.receive(client.path, &out), Out::Nothing);
 }
 
 #[test]
@@ -150,12 +175,21 @@ fn sec_32_a_channel_is_one_peer_and_a_peer_is_one_channel() {
     }
     assert_eq!(client.bind(&mut rig, 0x4FFF, "203.0.113.9:7002"), 0);
     assert_eq!(client.bind(&mut rig, 0x4002, "203.0.113.9:0"), 400, "port 0");
-    let fills: [Fill<'_>; 2] = [&|it| it.attribute(&ChannelNumber(0x4005)).unwrap(), &|it| {
-        it.attribute(&XorPeerAddress(addr(PEER))).unwrap()
-    }];
-    for fill in fills {
-        assert_eq!(client.ask(&mut rig, Method::CHANNEL_BIND, fill).code, 400);
+    let (number, peer) = (ChannelNumber(0x4005), XorPeerAddress(addr("203.0.113.9:7005")));
+    let table: [(&str, Fill<'_>); 4] = [
+        ("no peer", &|it| it.attribute(&number).unwrap()),
+        ("no number", &|it| it.attribute(&peer).unwrap()),
+        ("a peer that is none", &|it| {
+            odd(it.attribute(&number).unwrap(), AttributeType::XOR_PEER_ADDRESS, &[0, 1])
+        }),
+        ("a number that is none", &|it| {
+            odd(it, AttributeType::CHANNEL_NUMBER, &[0x40, 5]).attribute(&peer).unwrap()
+        }),
+    ];
+    for (what, fill) in table {
+        assert_eq!(client.ask(&mut rig, Method::CHANNEL_BIND, fill).code, 400, "{what}");
     }
+    assert_eq!(client.bind(&mut rig, 0x4005, "203.0.113.9:7005"), 0, "with both it is bound");
 }
 
 #[test]
@@ -204,6 +238,11 @@ fn create_permission_takes_all_peers_or_none() {
     };
     let count = |rig: &Rig| rig.server.get().allocations(rig.now).next().unwrap().permissions;
     assert_eq!(permit(&mut rig, &mut client, &[]), 400);
+    let odd_one: Fill<'_> = &|it| {
+        let good = it.attribute(&XorPeerAddress(addr("203.0.113.1:1"))).unwrap();
+        odd(good, AttributeType::XOR_PEER_ADDRESS, &[0, 1])
+    };
+    assert_eq!(client.ask(&mut rig, Method::CREATE_PERMISSION, odd_one).code, 400);
     assert_eq!(permit(&mut rig, &mut client, &["203.0.113.1:1", "127.0.0.1:1"]), 403);
     assert_eq!(permit(&mut rig, &mut client, &["203.0.113.1:1", "[2606:4700::9]:1"]), 443);
     assert_eq!(count(&rig), 0);
@@ -349,49 +388,56 @@ fn rfc8656_14_marks_and_fragmentation() {
     let (mut rig, mut client) = (Rig::new(), Client::new(0));
     let relayed = client.allocated(&mut rig);
     assert_eq!(client.bind(&mut rig, 0x4000, PEER), 0);
-    let mut buffer = [0; 2048];
-    let mut through = |rig: &mut Rig, path: Path, octets: &[u8]| {
-        let mut packet = ginnel_core::Packet::empty(&mut buffer);
-        packet.append(octets).unwrap();
-        let mut input = Receive::new(path, packet);
-        input.ecn = Ecn::Ect1;
-        match rig.server().handle_input(Instant::EPOCH, &mut input) {
-            Handled::Send(transmit) => (transmit.ecn, transmit.dont_fragment),
-            other => panic!("{other:?}"),
-        }
-    };
+    let out = channel_data(0x4000, b"x");
     // ECN as it came; DF is taken to have been 0.
-    assert_eq!(through(&mut rig, client.path, &channel_data(0x4000, b"x")), (Ecn::Ect1, false));
-    assert_eq!(through(&mut rig, Path::udp(relayed, addr(PEER)), b"x"), (Ecn::Ect1, false));
-    let peer = XorPeerAddress(addr(PEER));
-    let send = client.indication(&|it| {
-        it.attribute(&peer).unwrap().attribute(&DontFragment).unwrap().attribute(&Data(b"x")).unwrap()
-    });
-    assert_eq!(through(&mut rig, client.path, &send), (Ecn::Ect1, true));
-    // Section 13: beside IPv6 it is ignored.
-    let mut to_ipv6 = Client::new(1);
-    let said = to_ipv6.ask(&mut rig, Method::ALLOCATE, &|it| {
-        let it = it.attribute(&RequestedTransport::UDP).unwrap();
-        it.attribute(&RequestedAddressFamily(AddressFamily::Ipv6)).unwrap()
-    });
-    assert_eq!((said.code, to_ipv6.permit(&mut rig, "[2606:4700::9]:7")), (0, 0));
-    let peer6 = XorPeerAddress(addr("[2606:4700::9]:7"));
-    let send6 = to_ipv6.indication(&|it| {
-        it.attribute(&peer6).unwrap().attribute(&DontFragment).unwrap().attribute(&Data(b"x")).unwrap()
-    });
-    assert_eq!(through(&mut rig, to_ipv6.path, &send6), (Ecn::Ect1, false));
-    // RFC 8656 sections 15 and 16: a stream has no marks to copy.
-    let mut client = Client::named("user", Path { transport: Transport::Tcp, ..client_path(1) });
-    let relayed = client.allocated(&mut rig);
-    assert_eq!(client.bind(&mut rig, 0x4000, PEER), 0);
-    assert_eq!(through(&mut rig, client.path, &channel_data(0x4000, b"x")), (Ecn::NotEct, false));
-    assert_eq!(through(&mut rig, Path::udp(relayed, addr(PEER)), b"x"), (Ecn::NotEct, false));
+    assert_eq!(rig.marks(client.path, &out, Ecn::Ect1), (Ecn::Ect1, false));
+    assert_eq!(rig.marks(Path::udp(relayed, addr(PEER)), b"x", Ecn::Ce), (Ecn::Ce, false));
+    let send = unfragmented(&mut client, PEER);
+    assert_eq!(rig.marks(client.path, &send, Ecn::Ect1), (Ecn::Ect1, true));
+    // RFC 8656 sections 15 and 16: a stream has no marks to copy; nor do drivers tell those of DTLS.
+    for transport in [Transport::Tcp, Transport::Tls, Transport::Dtls] {
+        let mut client = Client::named("user", path_by(transport, AddressFamily::Ipv4));
+        let relayed = client.allocated(&mut rig);
+        assert_eq!(client.bind(&mut rig, 0x4000, PEER), 0);
+        assert_eq!(rig.marks(client.path, &out, Ecn::Ect1), (Ecn::NotEct, false), "{transport:?}");
+        assert_eq!(rig.marks(client.path, &send, Ecn::Ect1), (Ecn::NotEct, true), "{transport:?}");
+        let back = rig.marks(Path::udp(relayed, addr(PEER)), b"x", Ecn::Ect1);
+        assert_eq!(back, (Ecn::NotEct, false), "{transport:?}");
+    }
     // Where DF cannot be set, the indication is worth nothing (section 11.2).
     let mut rig = Rig::with(config().with_dont_fragment(false));
     let mut client = Client::new(0);
     client.allocated(&mut rig);
     client.permit(&mut rig, PEER);
     assert_eq!(rig.receive(client.path, &send), Out::Nothing);
+}
+/// A Send indication with DONT-FRAGMENT.
+fn unfragmented(client: &mut Client, peer: &str) -> std::vec::Vec<u8> {
+    let peer = XorPeerAddress(addr(peer));
+    client.indication(&|it| {
+        it.attribute(&peer).unwrap().attribute(&DontFragment).unwrap().attribute(&Data(b"x")).unwrap()
+    })
+}
+
+#[test]
+fn rfc8656_13_dont_fragment_is_ignored_beside_ipv6_between_datagrams() {
+    use AddressFamily::{Ipv4, Ipv6};
+    for transport in [Transport::Udp, Transport::Dtls, Transport::Tcp, Transport::Tls] {
+        for (over, to, peer) in [
+            (Ipv4, Ipv4, PEER),
+            (Ipv4, Ipv6, "[2606:4700::9]:7000"),
+            (Ipv6, Ipv4, PEER),
+            (Ipv6, Ipv6, "[2606:4700::9]:7000"),
+        ] {
+            let (mut rig, mut client) = (Rig::new(), Client::named("user", path_by(transport, over)));
+            assert_eq!((client.allocate_of(&mut rig, to).code, client.permit(&mut rig, peer)), (0, 0));
+            let send = unfragmented(&mut client, peer);
+            // Section 15: a stream says nothing else of fragments.
+            let is_obeyed = (over, to) == (Ipv4, Ipv4) || transport.is_stream();
+            let (_, dont_fragment) = rig.marks(client.path, &send, Ecn::NotEct);
+            assert_eq!(dont_fragment, is_obeyed, "{transport:?}: {over:?} to {to:?}");
+        }
+    }
 }
 
 #[test]
@@ -411,8 +457,14 @@ fn rfc8656_11_5_icmp_is_told_to_who_has_a_permission() {
     assert_eq!(message.get().unwrap(), Some(XorPeerAddress(addr(PEER))));
     assert_eq!(message.get().unwrap(), Some(Icmp { kind: 3, code: 4, data: 1_300 }));
     assert!(!message.has(AttributeType::DATA));
-    assert!(tell(&mut rig, PEER, IcmpError::v4(11, 0, 0)).is_some());
+    // By a Data indication, a channel or not (section 12.5).
+    assert_eq!(client.bind(&mut rig, 0x4000, PEER), 0);
+    let (_, octets) = tell(&mut rig, PEER, IcmpError::v4(11, 0, 0)).unwrap();
+    let message = Message::parse(&octets).unwrap();
+    assert_eq!((message.class(), message.method()), (ginnel_stun::Class::Indication, Method::DATA));
+    assert_eq!(message.get().unwrap(), Some(Icmp { kind: 11, code: 0, data: 0 }));
     assert!(tell(&mut rig, PEER, IcmpError::v4(8, 0, 0)).is_none(), "another type");
+    assert!(tell(&mut rig, PEER, IcmpError::v4(1, 0, 0)).is_none(), "one of ICMPv6");
     assert!(tell(&mut rig, "203.0.113.10:7", IcmpError::v4(3, 3, 0)).is_none(), "no permission");
     assert_eq!(rig.stats().icmp, 2);
     // What is not drained is bounded.
@@ -423,6 +475,48 @@ fn rfc8656_11_5_icmp_is_told_to_who_has_a_permission() {
     }
     rig.settle();
     assert_eq!(rig.world.sent.len(), data::ICMP_WAITING_MAX);
+}
+
+#[test]
+fn rfc8656_11_5_icmpv6_has_types_of_its_own() {
+    const PEER6: &str = "[2606:4700::9]:7000";
+    let (mut rig, mut client) = (Rig::new(), Client::new(0));
+    let relayed = client.allocate_of(&mut rig, AddressFamily::Ipv6).relayed();
+    assert_eq!(client.permit(&mut rig, PEER6), 0);
+    for (kind, code, data) in [(1, 4, 0), (2, 0, 1_280), (3, 1, 0)] {
+        let path = Path::udp(relayed, addr(PEER6));
+        rig.notice(Notice::Unreachable { path, error: IcmpError::v6(kind, code, data) });
+        let (transmit, octets) = rig.world.sent.pop().expect("it is told");
+        let message = Message::parse(&octets).unwrap();
+        assert_eq!((transmit.path, message.get().unwrap()), (client.path, Some(XorPeerAddress(addr(PEER6)))));
+        assert_eq!(message.get().unwrap(), Some(Icmp { kind, code, data }));
+    }
+    for kind in [0, 4, 11, 128] {
+        let path = Path::udp(relayed, addr(PEER6));
+        rig.notice(Notice::Unreachable { path, error: IcmpError::v6(kind, 0, 0) });
+        assert!(rig.world.sent.is_empty(), "{kind}");
+    }
+}
+
+#[test]
+fn the_allocations_of_a_user_share_his_bandwidth_and_others_have_theirs() {
+    let limits = policy::BandwidthLimits::default().with_per_user(policy::Rate::with_burst(1_000, 100_000));
+    let mut rig = Rig::with(config().with_bandwidth(limits));
+    let mut clients = [Client::new(0), Client::new(1), Client::named("other", client_path(2))];
+    for client in &mut clients {
+        client.allocated(&mut rig);
+        assert_eq!(client.bind(&mut rig, 0x4000, PEER), 0);
+    }
+    let paths = clients.each_ref().map(|it| it.path);
+    let passes =
+        |rig: &mut Rig, n: usize| rig.receive(paths[n], &channel_data(0x4000, &[0; 1_000])) != Out::Nothing;
+    // One takes most of what both have, the other the rest.
+    assert_eq!((0..70).filter(|_| passes(&mut rig, 0)).count(), 70);
+    assert_eq!((0..70).filter(|_| passes(&mut rig, 1)).count(), 30);
+    assert_eq!((0..200).filter(|_| passes(&mut rig, 2)).count(), 100);
+    rig.pass(secs(1));
+    assert_eq!([0, 1, 2].map(|n| passes(&mut rig, n)), [true, false, true]);
+    assert_eq!(rig.stats().over_bandwidth, 40 + 100 + 1);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use alloc::{collections::VecDeque, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 
 use ginnel_core::{
-    Framing, HEADROOM, Handled, Instant, Io, Notice, Packet, Path, Port, Receive, Refused, Request, Seed,
-    Transmit, Transport, check::Checked, settle,
+    Buffer, Ecn, Framing, HEADROOM, Handled, Instant, Io, Notice, Packet, Path, Port, Receive, Refused,
+    Request, Seed, Transmit, Transport, check::Checked, settle,
 };
 use ginnel_stun::{
     Integrity, IntegrityKey, Message, MessageWriter, Method, Open, TransactionId,
@@ -18,18 +18,20 @@ use super::super::*;
 
 pub(super) const REALM: &str = "example.org";
 pub(super) const LISTENER: &str = "198.51.100.1:3478";
+pub(super) const LISTENER6: &str = "[2001:db8:51::1]:3478";
 pub(super) const RELAY: &str = "198.51.100.1";
 pub(super) const RELAY6: &str = "2001:db8:51::1";
 
 pub(super) fn config() -> ServerConfig {
     let auth = AuthConfig::long_term(REALM).unwrap().with_challenge_limit(None);
-    let listener = LISTENER.parse().unwrap();
     let mut config = ServerConfig::new(auth)
         .with_relay(RelayAddress::new(RELAY.parse().unwrap()))
         .with_relay(RelayAddress::new(RELAY6.parse().unwrap()))
         .with_software(Some("ginnel test"));
     for transport in [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Dtls] {
-        config = config.with_listener(Listener::new(transport, listener));
+        for local in [LISTENER, LISTENER6] {
+            config = config.with_listener(Listener::new(transport, addr(local)));
+        }
     }
     config
 }
@@ -42,6 +44,14 @@ pub(super) fn addr(text: &str) -> SocketAddr {
 /// The path of client number `n`.
 pub(super) fn client_path(n: u16) -> Path {
     Path::udp(addr(LISTENER), ([192, 0, 2, 1], 5_000 + n).into())
+}
+
+/// The path of a client who came by this transport to the listener of this family.
+pub(super) fn path_by(transport: Transport, over: AddressFamily) -> Path {
+    match over {
+        AddressFamily::Ipv4 => Path { transport, ..client_path(0) },
+        AddressFamily::Ipv6 => Path::new(transport, addr(LISTENER6), addr("[2606:4700::77]:5000")),
+    }
 }
 
 /// What a server has outside of it.
@@ -228,6 +238,18 @@ impl Rig {
         self.settle();
         out
     }
+    /// How something is sent on that came with this mark: with which mark, and whether it may be fragmented.
+    pub(super) fn marks(&mut self, path: Path, octets: &[u8], ecn: Ecn) -> (Ecn, bool) {
+        let mut buffer: Buffer = [0; _];
+        let mut packet = Packet::empty(&mut buffer);
+        packet.append(octets).unwrap();
+        let mut input = Receive::new(path, packet);
+        input.ecn = ecn;
+        match self.server().handle_input(Instant::EPOCH, &mut input) {
+            Handled::Send(transmit) => (transmit.ecn, transmit.dont_fragment),
+            other => panic!("{other:?}"),
+        }
+    }
     /// A request, and its answer: at once, or once sockets are open.
     pub(super) fn ask(&mut self, path: Path, octets: &[u8]) -> Option<Vec<u8>> {
         match self.receive(path, octets) {
@@ -251,6 +273,12 @@ impl Rig {
         let Path { transport, local, remote } = stream;
         self.world.streams.retain(|it| *it != stream);
         self.notice(Notice::Lost { transport, local, remote: Some(remote) });
+    }
+    /// A relay socket is gone.
+    pub(super) fn lose_socket(&mut self, local: SocketAddr) {
+        let at = self.world.open.iter().position(|it| *it == local).expect("lost what is not open");
+        self.world.open.swap_remove(at);
+        self.notice(Notice::Lost { transport: Transport::Udp, local, remote: None });
     }
     /// What was told, from now on.
     pub(super) fn events(&mut self) -> Vec<Event> {
@@ -372,6 +400,13 @@ impl Client {
             assert_eq!(message.integrity(&self.key), Integrity::Ok, "{code}");
         }
         Said { code, octets }
+    }
+    /// Asks for a relayed address of this family alone.
+    pub(super) fn allocate_of(&mut self, rig: &mut Rig, family: AddressFamily) -> Said {
+        self.ask(rig, Method::ALLOCATE, &|it| {
+            let it = it.attribute(&RequestedTransport::UDP).unwrap();
+            it.attribute(&RequestedAddressFamily(family)).unwrap()
+        })
     }
     pub(super) fn allocate(&mut self, rig: &mut Rig) -> Said {
         self.ask(rig, Method::ALLOCATE, &|it| it.attribute(&RequestedTransport::UDP).unwrap())

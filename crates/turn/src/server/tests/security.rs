@@ -133,6 +133,41 @@ fn requests_without_an_allocation_are_mismatches_and_indications_are_dropped() {
 }
 
 #[test]
+fn rfc8656_17_methods_have_the_classes_that_they_have() {
+    let mut rig = Rig::new();
+    let (mut client, peer) = (Client::new(0), addr("203.0.113.9:7"));
+    let relayed = client.allocated(&mut rig);
+    assert_eq!(client.permit(&mut rig, "203.0.113.9:7"), 0);
+    let write = |class, method| {
+        let mut buffer: Buffer = [0; _];
+        let mut packet = Packet::empty(&mut buffer);
+        let open = MessageWriter::new(&mut packet, class, method, TransactionId::new([5; 12])).unwrap();
+        udp(open).attribute(&XorPeerAddress(peer)).unwrap().attribute(&Data(b"data")).unwrap().finish();
+        packet.bytes().to_vec()
+    };
+    let requests = [Method::ALLOCATE, Method::REFRESH, Method::CREATE_PERMISSION, Method::CHANNEL_BIND];
+    let indications = [Method::SEND, Method::DATA];
+    let wrong = requests.map(|it| (Class::Indication, it)).into_iter();
+    let wrong =
+        wrong.chain(indications.map(|it| (Class::Request, it))).chain([(Class::Indication, Method::DATA)]);
+    let all = [&requests[..], &indications, &[Method::BINDING]].concat();
+    let answers = all.into_iter().flat_map(|it| [(Class::Success, it), (Class::Error, it)]);
+    let before = rig.stats().discarded;
+    let mut count = 0;
+    for (class, method) in wrong.chain(answers) {
+        for path in [client.path, client_path(1)] {
+            let out = rig.receive(path, &write(class, method));
+            assert!(matches!(out, Out::Nothing | Out::Foreign), "{class:?} {method:?}: {out:?}");
+            count += 1;
+        }
+    }
+    assert_eq!((rig.stats().discarded - before, count), (42, 42));
+    // The same octets are relayed as what they may be.
+    rig.receive(client.path, &write(Class::Indication, Method::SEND)).passes();
+    assert_eq!((rig.world.open.as_slice(), rig.stats().bad_sends), ([relayed].as_slice(), 0));
+}
+
+#[test]
 fn what_is_not_ours_is_foreign_and_what_is_broken_is_dropped() {
     let mut rig = Rig::new();
     let path = client_path(0);
@@ -286,10 +321,20 @@ fn a_draining_server_sends_new_clients_elsewhere_and_lets_the_old_ones_finish() 
     clients.iter_mut().take(2).for_each(|it| assert_eq!(it.allocate(&mut rig).code, 0));
     let alternate = addr("198.51.100.2:3478");
     let (now, deadline) = (rig.now, rig.now + secs(1_000));
-    rig.server().drain(now, deadline, &[addr("[2001:db8::2]:3478"), alternate]);
+    rig.server().drain(now, deadline, &[addr("[2001:db8::2]:3478"), alternate, addr("198.51.100.3:3478")]);
     rig.settle();
     let said = clients[2].allocate(&mut rig);
-    assert_eq!((said.code, said.get()), (300, Some(AlternateServer(alternate))));
+    // RFC 8489 section 10: the one of the client's family first, though it was named second.
+    let of = |said: &Said| {
+        let message = Message::parse(&said.octets).unwrap();
+        let named = message.attributes().filter(|it| it.kind == AttributeType::ALTERNATE_SERVER);
+        let named = named.map(|it| AlternateServer::parse(it.value, message.transaction_id()).unwrap().0);
+        (said.code, named.collect::<std::vec::Vec<_>>())
+    };
+    let other = addr("[2001:db8::2]:3478");
+    assert_eq!(of(&said), (300, [alternate, other].to_vec()));
+    let mut over_ipv6 = Client::named("user", path_by(Transport::Udp, AddressFamily::Ipv6));
+    assert_eq!(of(&over_ipv6.allocate(&mut rig)), (300, [other, alternate].to_vec()));
     // No refresh goes beyond the deadline.
     rig.pass(secs(500));
     assert_eq!(clients[0].refresh(&mut rig, 3_600).lifetime(), 500);
@@ -299,6 +344,11 @@ fn a_draining_server_sends_new_clients_elsewhere_and_lets_the_old_ones_finish() 
     let events = rig.events();
     assert!(matches!(events[..], [Event::Ended { .. }, Event::Drained]), "{events:?}");
     assert!(rig.world.open.is_empty());
+    // With one of the other family alone there is none for this client.
+    let mut rig = Rig::new();
+    rig.server().drain(now, deadline, &[alternate]);
+    assert_eq!(of(&over_ipv6.allocate(&mut rig)), (508, [].to_vec()));
+    assert_eq!(of(&Client::new(0).allocate(&mut rig)), (300, [alternate].to_vec()));
     // Without another server: 508. With nothing to wait for it is done at once.
     let mut rig = Rig::new();
     rig.server().drain(now, deadline, &[]);

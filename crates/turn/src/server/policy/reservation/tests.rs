@@ -33,6 +33,19 @@ fn what_expires_comes_back_once_and_in_order() {
 }
 
 #[test]
+fn what_is_gone_is_worth_nothing_and_does_not_come_back() {
+    let mut held = Reservations::new(3);
+    for n in 0..3 {
+        held.hold(s(n.into()), [n; 8], n).unwrap();
+    }
+    assert_eq!((held.get(s(2), [1; 8]), held.get(s(31), [1; 8])), (Some(&1), None));
+    assert_eq!((held.take_where(|&it| it == 9), held.take_where(|&it| it == 1)), (None, Some(1)));
+    assert_eq!((held.take(s(3), [1; 8]), held.len()), (None, 2));
+    let back: alloc::vec::Vec<_> = core::iter::from_fn(|| held.expired(s(99))).collect();
+    assert_eq!(back, [0, 2]);
+}
+
+#[test]
 fn it_stays_for_the_one_that_it_is_for() {
     let mut held = Reservations::new(10);
     held.hold(s(0), [1; 8], "alice").unwrap();
