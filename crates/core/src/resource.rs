@@ -8,10 +8,9 @@ use core::{
     error::Error,
     fmt,
     net::{IpAddr, SocketAddr},
-    num::NonZeroU32,
 };
 
-use crate::{Alpn, Framing, HostName, IcmpError, Path, Transport};
+use crate::{Alpn, Framing, HostName, IcmpError, Path, StreamRate, Transport};
 
 /// Pairs a request with its outcome.
 ///
@@ -201,8 +200,8 @@ pub enum Request {
         one: Path,
         /// The other.
         other: Path,
-        /// At most so many octets in each second in each direction, where there is a limit.
-        rate: Option<NonZeroU32>,
+        /// How fast, where there are limits: all of these hold.
+        rates: [Option<StreamRate>; 2],
     },
 }
 

@@ -156,8 +156,8 @@ impl Net {
                 self.reframe(host, node, path, framing);
                 None
             }
-            Request::Splice { one, other, rate } => {
-                self.splice(host, node, (one, other), rate);
+            Request::Splice { one, other, rates } => {
+                self.splice(host, node, (one, other), rates);
                 None
             }
         }

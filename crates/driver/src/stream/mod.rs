@@ -21,11 +21,10 @@ use std::{
     collections::VecDeque,
     io::{self, Read as _},
     net::{IpAddr, Ipv6Addr, Shutdown},
-    num::NonZeroU32,
     task::Waker,
 };
 
-use ginnel_core::{Framing, Instant, Path, Refused, Ticket};
+use ginnel_core::{Framing, Instant, Pace, Path, Refused, Ticket};
 
 pub(crate) use intake::{Intake, Piece};
 pub use moving::Ejected;
@@ -113,10 +112,8 @@ pub(crate) struct Joint {
     pub(crate) first: bool,
     /// So many were handed on.
     pub(crate) octets: u64,
-    /// At most so many in a second.
-    pub(crate) rate: Option<NonZeroU32>,
-    /// When more may be read, where there is a rate.
-    pub(crate) next: Instant,
+    /// When how much of it may be read.
+    pub(crate) pace: Pace,
     /// Nothing more will come.
     pub(crate) ended: bool,
     /// Nothing more will be sent, and the peer is told so.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ginnel_core::{Epoch, Framing, Instant, Notice, Path, Request, Transmit, Transport};
+use ginnel_core::{Epoch, Framing, Instant, Notice, Path, Request, StreamRate, Transmit, Transport};
 use socket2::SockRef;
 
 use super::{
@@ -32,6 +32,10 @@ async fn relay<R: Runtime + Clone>(runtime: &R, config: Config, framing: Framing
     Relay { relay, clients, paths }
 }
 
+fn stream_rate(octets_per_second: u32, shared: Option<u64>) -> StreamRate {
+    StreamRate { octets_per_second: NonZeroU32::new(octets_per_second).expect("a rate"), shared }
+}
+
 fn path(at: SocketAddr, client: &TcpStream) -> Path {
     Path::new(Transport::Tcp, at, client.local_addr().expect("an address"))
 }
@@ -39,8 +43,8 @@ fn path(at: SocketAddr, client: &TcpStream) -> Path {
 impl<R: Runtime> Relay<R> {
     fn join(&mut self, rate: Option<u32>) {
         let [one, other] = self.paths;
-        let rate = rate.and_then(NonZeroU32::new);
-        self.relay.0.with(|node, _| node.ask(Request::Splice { one, other, rate }));
+        let rates = [rate.map(|rate| stream_rate(rate, None)), None];
+        self.relay.0.with(|node, _| node.ask(Request::Splice { one, other, rates }));
     }
 
     fn spliced(&self, forth: u64, back: u64) -> bool {
@@ -103,7 +107,7 @@ pub async fn joined_streams_pass_what_comes_and_what_had_come<R: Runtime + Clone
     r.clients[1].write_all(b"early").expect("room");
     r.relay.0.with(|node, _| {
         node.ask(Request::Frame { path: client, framing: Framing::Stun });
-        node.ask_at_message(Request::Splice { one: client, other: peer, rate: None });
+        node.ask_at_message(Request::Splice { one: client, other: peer, rates: [None; 2] });
     });
     r.clients[0].write_all(&[&stun(1, 8)[..], b"behind"].concat()).expect("room");
     let (mut to_client, mut to_peer) = (Vec::new(), Vec::new());
@@ -219,7 +223,7 @@ pub async fn joined_streams_end_together<R: Runtime + Clone>(runtime: R) {
     let mut r = relay(&runtime, Config::default(), Framing::Held).await;
     let nobody = Path { remote: ([127, 0, 0, 1], 1).into(), ..r.paths[1] };
     let one = r.paths[0];
-    r.relay.0.with(|node, _| node.ask(Request::Splice { one, other: nobody, rate: None }));
+    r.relay.0.with(|node, _| node.ask(Request::Splice { one, other: nobody, rates: [None; 2] }));
     until(&runtime, &mut [&mut r.relay], |nodes| {
         slurp(&mut r.clients[0], &mut Vec::new()) && nodes[0].1.lost(one)
     })
@@ -237,6 +241,34 @@ pub async fn joined_streams_keep_to_their_rate<R: Runtime + Clone>(runtime: R) {
         .await;
     // All but the first tenth of a second's worth has waited.
     assert!(epoch.now() >= Instant::EPOCH + Duration::from_millis(290), "{:?}", epoch.now());
+}
+
+pub async fn joined_streams_share_a_rate_by_turns<R: Runtime + Clone>(runtime: R) {
+    let (mut relay, at) =
+        server(&runtime, Config::default(), Node::default(), listen(Transport::Tcp, Framing::Held)).await;
+    let mut clients = [(); 4].map(|()| raw(at));
+    let paths = clients.each_ref().map(|client| path(at, client));
+    until(&runtime, &mut [&mut relay], |nodes| nodes[0].1.accepted().len() == 4).await;
+    for pair in paths.chunks(2) {
+        let (one, other) = (pair[0], pair[1]);
+        let rates = [Some(stream_rate(100_000, Some(7))), None];
+        relay.0.with(|node, _| node.ask(Request::Splice { one, other, rates }));
+    }
+    let epoch = Epoch::start();
+    clients[0].write_all(&[7; 30_000]).expect("room");
+    clients[2].write_all(&[7; 30_000]).expect("room");
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let mut ahead = 0;
+    until(&runtime, &mut [&mut relay], |_| {
+        let [_, one, _, other] = &mut clients;
+        let moved = slurp(one, &mut first) | slurp(other, &mut second);
+        ahead = ahead.max(first.len().abs_diff(second.len()));
+        moved || first.len() + second.len() == 60_000
+    })
+    .await;
+    // Six turns of a tenth of a second, of which the first is at once; and neither waits until the other has done.
+    assert!(epoch.now() >= Instant::EPOCH + Duration::from_millis(490), "{:?}", epoch.now());
+    assert!(ahead <= 20_000, "one was {ahead} octets ahead of the other");
 }
 
 pub async fn joined_streams_may_rest_but_not_for_ever<R: Runtime + Clone>(runtime: R) {

@@ -442,7 +442,7 @@ pub async fn streams_in_tls_are_joined<R: Runtime + Clone>(runtime: R) {
     one.0.with(|node, _| said.iter().for_each(|message| node.say(here, message)));
     let (left, right) = (here.reversed(), there.reversed());
     until(&runtime, &mut [&mut relay, &mut one, &mut other], |nodes| nodes[0].1.accepted().len() == 2).await;
-    relay.0.with(|node, _| node.ask(Request::Splice { one: left, other: right, rate: None }));
+    relay.0.with(|node, _| node.ask(Request::Splice { one: left, other: right, rates: [None; 2] }));
     until(&runtime, &mut [&mut relay, &mut one, &mut other], |nodes| nodes[2].1.messages.len() == 60).await;
     assert_eq!(other.1.bytes(), said);
     other.0.with(|node, _| {

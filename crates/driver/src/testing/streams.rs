@@ -39,6 +39,7 @@ macro_rules! stream_tests {
             ends_pass_through_joined_streams_one_by_one
             joined_streams_end_together
             joined_streams_keep_to_their_rate
+            joined_streams_share_a_rate_by_turns
             joined_streams_may_rest_but_not_for_ever
             a_raw_stream_ends_rather_than_lose_octets
             a_stream_moves_to_another_driver

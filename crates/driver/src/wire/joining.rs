@@ -10,9 +10,9 @@
 //! peer's own system holds it back. An end is passed on behind the last octet. When both directions have ended, or one stream
 //! is lost, both are, and the machine is told how much has passed.
 
-use std::{io, num::NonZeroU32, task::Context, task::Poll};
+use std::{collections::BTreeMap, io, task::Context, task::Poll, time::Duration};
 
-use ginnel_core::{Instant, Notice, Path};
+use ginnel_core::{Instant, Notice, Pace, Path, StreamRate};
 
 use super::{Look, Wire};
 use crate::{
@@ -26,8 +26,28 @@ const QUEUE: usize = 64 << 10;
 const CHUNK: usize = 16 << 10;
 /// So many calls read before others have their turn.
 const READS_PER_LOOK: usize = 4;
-/// Where there is a rate, what is read at once: what that is in so many parts of a second.
-const PARTS: u32 = 10;
+/// Rates whose time is kept although nobody waits for it, beside as many as there are with somebody.
+const SWEPT_BELOW: usize = 64;
+
+/// When the next turn begins of those who share a rate, for each direction. None is kept of what is in the past: that is now.
+#[derive(Debug, Default)]
+pub(super) struct SharedTurns {
+    next: BTreeMap<(u64, bool), Instant>,
+    sweep_at: usize,
+}
+
+impl SharedTurns {
+    fn turn(&mut self, now: Instant, who: (u64, bool), takes: Duration) -> Instant {
+        if self.next.len() >= self.sweep_at {
+            self.next.retain(|_, next| *next > now);
+            self.sweep_at = 2 * self.next.len() + SWEPT_BELOW;
+        }
+        let next = self.next.entry(who).or_insert(now);
+        let at = (*next).max(now);
+        *next = at + takes;
+        at
+    }
+}
 
 /// What came of passing on.
 enum Passed {
@@ -38,7 +58,7 @@ enum Passed {
 }
 
 impl<R: Runtime> Wire<R> {
-    pub(super) fn splice(&mut self, one: Path, other: Path, rate: Option<NonZeroU32>) {
+    pub(super) fn splice(&mut self, one: Path, other: Path, rates: [Option<StreamRate>; 2]) {
         let ends = [self.unjoined(one), self.unjoined(other)];
         let ([Some(first), Some(second)], true) = (ends, one != other) else {
             self.notices.push_back(Notice::Spliced { one, other, forth: 0, back: 0 });
@@ -53,7 +73,7 @@ impl<R: Runtime> Wire<R> {
         self.stats.splices += 1;
         for (number, other, is_first) in [(first, second, true), (second, first, false)] {
             if let Some(stream) = self.stream(number) {
-                stream.joint = Some(Box::new(Joint::new(other, is_first, rate)));
+                stream.joint = Some(Box::new(Joint::new(other, is_first, rates)));
                 self.watch(number);
                 self.ready.again(number);
             }
@@ -101,7 +121,12 @@ impl<R: Runtime> Wire<R> {
     fn pass(&mut self, number: usize) -> Passed {
         let now = self.now;
         let Some(joint) = self.joint(number) else { return Passed::Gone };
-        let (other, ended, allowance) = (joint.other, joint.ended, joint.allowance(now));
+        let (other, ended, first, mut pace) = (joint.other, joint.ended, joint.first, joint.pace);
+        let allowance =
+            pace.allowance(now, |number, takes| self.shared_turns.turn(now, (number, first), takes));
+        if let Some(joint) = self.joint(number) {
+            joint.pace = pace;
+        }
         let Some(receiver) = self.stream(other) else { return Passed::Gone };
         let room = QUEUE.saturating_sub(receiver.unsent.len());
         if allowance == 0 {
@@ -144,7 +169,8 @@ impl<R: Runtime> Wire<R> {
         let Some(stream) = self.stream(number) else { return Passed::Gone };
         stream.active = now;
         if let Some(joint) = &mut stream.joint {
-            joint.passed(now, octets.len());
+            joint.octets += octets.len() as u64;
+            joint.pace.passed(octets.len());
         }
         self.stats.spliced_octets += octets.len() as u64;
         if let Some(receiver) = self.stream(other) {
@@ -245,29 +271,13 @@ impl<R: Runtime> Wire<R> {
 }
 
 impl Joint {
-    pub(crate) fn new(other: usize, first: bool, rate: Option<NonZeroU32>) -> Self {
-        let (next, octets) = (Instant::EPOCH, 0);
-        Self { other, first, octets, rate, next, ended: false, said: false, blocked: false }
+    pub(crate) fn new(other: usize, first: bool, rates: [Option<StreamRate>; 2]) -> Self {
+        let pace = Pace::new(rates);
+        Self { other, first, octets: 0, pace, ended: false, said: false, blocked: false }
     }
 
     /// When more may be read, where a rate forbids it now.
     pub(crate) fn resumes(&self, now: Instant) -> Option<Instant> {
-        Some(self.next).filter(|next| *next > now && !self.ended)
-    }
-
-    fn allowance(&self, now: Instant) -> usize {
-        match self.rate {
-            None => usize::MAX,
-            Some(_) if self.next > now => 0,
-            Some(rate) => usize::try_from((rate.get() / PARTS).max(1)).unwrap_or(usize::MAX),
-        }
-    }
-
-    fn passed(&mut self, now: Instant, octets: usize) {
-        self.octets += octets as u64;
-        if let Some(rate) = self.rate {
-            let nanos = octets as u64 * 1_000_000_000 / u64::from(rate.get());
-            self.next = now + std::time::Duration::from_nanos(nanos);
-        }
+        self.pace.resumes(now).filter(|_| !self.ended)
     }
 }

@@ -78,6 +78,7 @@ pub(crate) struct Wire<R: Runtime> {
     errors: ErrorQueue,
     /// Where octets pass from one stream to another.
     scratch: Vec<u8>,
+    shared_turns: joining::SharedTurns,
     /// What the machine has not been told yet.
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) stats: Stats,
@@ -184,6 +185,7 @@ impl<R: Runtime> Wire<R> {
             dirty: Vec::new(),
             errors: ErrorQueue::new(),
             scratch: Vec::new(),
+            shared_turns: joining::SharedTurns::default(),
             notices: VecDeque::new(),
             stats: Stats::default(),
         }
@@ -395,8 +397,8 @@ impl<R: Runtime, E> Io<E> for Side<'_, R, E> {
                 self.wire.reframe(path, framing);
                 None
             }
-            Request::Splice { one, other, rate } => {
-                self.wire.splice(one, other, rate);
+            Request::Splice { one, other, rates } => {
+                self.wire.splice(one, other, rates);
                 None
             }
         }

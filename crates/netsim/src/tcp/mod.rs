@@ -41,6 +41,8 @@ pub(crate) type Key = (HostId, SocketAddr, SocketAddr);
 pub(crate) struct Streams {
     listeners: BTreeMap<(HostId, SocketAddr), Listener>,
     connections: BTreeMap<Key, Connection>,
+    /// When the next turn begins of those streams of a node that share a rate, in each direction.
+    turns: BTreeMap<(usize, u64, bool), Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]

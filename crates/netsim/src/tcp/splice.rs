@@ -1,10 +1,8 @@
 //! Two streams that are joined: what comes on one is sent on the other (RFC 6062 section 5.4).
 
-use core::{num::NonZeroU32, time::Duration};
+use ginnel_core::{Instant, Notice, Pace, Path, StreamRate};
 
-use ginnel_core::{Instant, Notice, Path};
-
-use super::{Connection, Errand, Key, lost};
+use super::{Connection, Errand, Key, Streams, lost};
 use crate::{HostId, net::Net};
 
 /// One direction of two joined streams: from the one that has it to the other.
@@ -15,32 +13,9 @@ pub(crate) struct Joint {
     first: bool,
     /// Octets that were handed on.
     passed: u64,
-    rate: Option<NonZeroU32>,
-    /// When more may be handed on, where there is a rate.
-    next: Instant,
+    pace: Pace,
     /// When it will be looked at again for that.
     looked_at: Option<Instant>,
-}
-
-/// What is handed on at once, where there is a rate: what that is in so many parts of a second.
-const PARTS: u32 = 10;
-
-impl Joint {
-    fn allowance(&self, now: Instant) -> usize {
-        match self.rate {
-            None => usize::MAX,
-            Some(_) if self.next > now => 0,
-            Some(rate) => (rate.get() / PARTS).max(1) as usize,
-        }
-    }
-
-    fn pass(&mut self, now: Instant, octets: usize) {
-        self.passed += octets as u64;
-        if let Some(rate) = self.rate {
-            let nanos = octets as u64 * 1_000_000_000 / u64::from(rate.get());
-            self.next = now + Duration::from_nanos(nanos);
-        }
-    }
 }
 
 impl Net {
@@ -49,7 +24,7 @@ impl Net {
         host: HostId,
         node: usize,
         (one, other): (Path, Path),
-        rate: Option<NonZeroU32>,
+        rates: [Option<StreamRate>; 2],
     ) {
         let free = |path| {
             let key = self.streams.open(host, node, path)?;
@@ -66,9 +41,8 @@ impl Net {
         };
         for (key, other, is_first) in [(first, second, true), (second, first, false)] {
             if let Some(connection) = self.streams.get_mut(&key) {
-                let next = Instant::EPOCH;
-                connection.joint =
-                    Some(Joint { other, first: is_first, passed: 0, rate, next, looked_at: None });
+                let pace = Pace::new(rates);
+                connection.joint = Some(Joint { other, first: is_first, passed: 0, pace, looked_at: None });
             }
         }
         self.pump(first);
@@ -77,10 +51,10 @@ impl Net {
 
     /// Hands on what has come, as far as there is room.
     pub(crate) fn pump(&mut self, key: Key) {
-        let now = self.now;
         let Some((joint, have)) = self.joint(key) else { return };
         let room = self.streams.get(&joint.other).map_or(0, |other| other.out.room());
-        let count = have.min(room).min(joint.allowance(now));
+        let wanted = have.min(room);
+        let count = if wanted == 0 { 0 } else { wanted.min(self.allowance(key)) };
         if count > 0 {
             self.hand_on(key, count);
         }
@@ -103,15 +77,27 @@ impl Net {
         }
     }
 
+    /// What the rates let pass now.
+    fn allowance(&mut self, key: Key) -> usize {
+        let now = self.now;
+        let Streams { connections, turns, .. } = &mut self.streams;
+        let Some(connection) = connections.get_mut(&key) else { return 0 };
+        let (node, Some(joint)) = (connection.node, &mut connection.joint) else { return 0 };
+        let first = joint.first;
+        joint.pace.allowance(now, |number, takes| {
+            let next = turns.entry((node, number, first)).or_insert(now);
+            let at = (*next).max(now);
+            *next = at + takes;
+            at
+        })
+    }
+
     /// Where a rate holds octets back: comes again once it does not.
     fn look_later(&mut self, key: Key) {
         let now = self.now;
         let joint = self.streams.get_mut(&key).and_then(|connection| connection.joint.as_mut());
-        let Some(joint) = joint.filter(|joint| joint.next > now && joint.looked_at != Some(joint.next))
-        else {
-            return;
-        };
-        let at = joint.next;
+        let Some(joint) = joint else { return };
+        let Some(at) = joint.pace.resumes(now).filter(|at| joint.looked_at != Some(*at)) else { return };
         joint.looked_at = Some(at);
         self.schedule_errand(at, Errand::Look(key));
     }
@@ -125,7 +111,8 @@ impl Net {
         let now = self.now;
         let Some(connection) = self.streams.get_mut(&key) else { return };
         let Some(joint) = &mut connection.joint else { return };
-        joint.pass(now, count);
+        joint.passed += count as u64;
+        joint.pace.passed(count);
         let (other, before) = (joint.other, connection.incoming.window());
         let octets: alloc::vec::Vec<u8> = connection.incoming.ready.drain(..count).collect();
         self.reopened(key, before);

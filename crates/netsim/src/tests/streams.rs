@@ -4,8 +4,8 @@ use core::{num::NonZeroU32, time::Duration};
 use std::collections::VecDeque;
 
 use ginnel_core::{
-    Framing, Handled, Instant, Notice, Packet, Path, Port, Receive, Refused, Request, Ticket, Transmit,
-    Transport, Wake,
+    Framing, Handled, Instant, Notice, Packet, Path, Port, Receive, Refused, Request, StreamRate, Ticket,
+    Transmit, Transport, Wake,
 };
 
 use super::{addr, ms};
@@ -429,6 +429,10 @@ const CLIENT: usize = 0;
 const PEER: usize = 1;
 const RELAY: usize = 2;
 
+fn alone(octets_per_second: u32) -> StreamRate {
+    StreamRate { octets_per_second: NonZeroU32::new(octets_per_second).unwrap(), shared: None }
+}
+
 fn relayed(link: Link, rate: Option<u32>) -> Relayed {
     let mut sim = Sim::new(5).named("a relay");
     sim.set_default_link(NetworkId::CORE, link);
@@ -448,7 +452,7 @@ fn relayed(link: Link, rate: Option<u32>) -> Relayed {
     say(&mut sim, nodes[PEER], ends[PEER], b"early");
     sim.run_for(ms(1_000));
     assert!(sim.data(nodes[RELAY]).is_empty());
-    request(&mut sim, nodes[RELAY], Request::Splice { one, other, rate: rate.and_then(NonZeroU32::new) });
+    request(&mut sim, nodes[RELAY], Request::Splice { one, other, rates: [rate.map(alone), None] });
     Relayed { sim, nodes, ends, joined }
 }
 
@@ -527,7 +531,7 @@ fn a_stream_is_not_joined_to_one_that_has_ended() {
     sim.run_for(ms(100));
     let one = sim.get(server).streams()[0];
     let other = Path::new(Transport::Tcp, one.local, addr("203.0.113.1:1"));
-    request(&mut sim, server, Request::Splice { one, other, rate: None });
+    request(&mut sim, server, Request::Splice { one, other, rates: [None; 2] });
     sim.run_for(ms(100));
     let spliced = Notice::Spliced { one, other, forth: 0, back: 0 };
     assert_eq!(sim.get(server).notices()[2..], [spliced, lost(one)]);
@@ -602,7 +606,7 @@ fn both_ends_of_a_join_may_end_at_once() {
 fn a_stream_is_not_joined_to_itself() {
     let mut pair = Pair::new(3, Link::new(ms(10)), Framing::Raw);
     let one = pair.there;
-    request(&mut pair.sim, pair.server, Request::Splice { one, other: one, rate: None });
+    request(&mut pair.sim, pair.server, Request::Splice { one, other: one, rates: [None; 2] });
     pair.sim.run_for(ms(100));
     let spliced = Notice::Spliced { one, other: one, forth: 0, back: 0 };
     assert_eq!(pair.sim.get(pair.server).notices()[2..], [spliced, lost(one)]);

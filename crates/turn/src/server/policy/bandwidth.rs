@@ -151,8 +151,9 @@ impl SharedBucket {
 
 /// What may pass. The default is no limit.
 ///
-/// Connections of TCP relays pass the machine by: the driver holds each of them to the lesser of the two rates, and how many there
-/// may be is limited by [`TcpLimits`](crate::server::TcpLimits). Several of one allocation or user are not counted together.
+/// Connections of TCP relays pass the machine by: the driver holds them to the same rates, those of one allocation together and
+/// those of one user together ([`StreamRate`](ginnel_core::StreamRate)), without a burst and apart from datagrams. It knows of its
+/// own shard alone: a user whose connections are spread over four of them has four times as much, and no more.
 ///
 /// ```
 /// use ginnel_turn::server::policy::{BandwidthLimits, Rate};

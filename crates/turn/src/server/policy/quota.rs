@@ -78,6 +78,8 @@ enum Table {
 /// One allocation's share. Dropping it gives the share back.
 pub struct Claim(Arc<UserCount>);
 struct UserCount {
+    /// Which of the users it is. Numbers are not used again.
+    number: u64,
     /// Claims of this user.
     claims: AtomicU32,
     /// Claims of all users.
@@ -151,6 +153,10 @@ impl fmt::Debug for Quotas {
 }
 
 impl Claim {
+    /// Which user it is of: no two that are counted together have the same number.
+    pub(in crate::server) fn user_number(&self) -> u64 {
+        self.0.number
+    }
     /// What the user's allocations may send together, one bucket for each direction.
     pub(super) fn buckets(&self) -> &[SharedBucket; 2] {
         &self.0.bucket
@@ -174,13 +180,15 @@ struct Counts {
     limits: QuotaLimits,
     total: Arc<AtomicU32>,
     users: BTreeMap<Box<str>, Arc<UserCount>>,
+    /// How many users there have been.
+    known: u64,
     sweep_at: usize,
 }
 /// Users without a claim that are kept at the most, beside as many as there are with one.
 const SWEPT_BELOW: usize = 64;
 impl Counts {
     fn new(limits: QuotaLimits) -> Self {
-        Self { limits, total: Arc::default(), users: BTreeMap::new(), sweep_at: SWEPT_BELOW }
+        Self { limits, total: Arc::default(), users: BTreeMap::new(), known: 0, sweep_at: SWEPT_BELOW }
     }
     fn claim(&mut self, user: &str) -> Result<Claim, QuotaExceeded> {
         // Only claims add to the counts, and they are made one at a time; what ends meanwhile only makes room.
@@ -203,7 +211,9 @@ impl Counts {
             self.users.retain(|_, user| user.claims.load(Ordering::Relaxed) > 0);
             self.sweep_at = 2 * self.users.len() + SWEPT_BELOW;
         }
+        self.known += 1;
         let entry = Arc::new(UserCount {
+            number: self.known,
             claims: AtomicU32::new(0),
             total: Arc::clone(&self.total),
             bucket: Default::default(),

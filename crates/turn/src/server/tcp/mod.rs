@@ -21,9 +21,9 @@ use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
-use core::{net::SocketAddr, num::NonZeroU32, time::Duration};
+use core::{net::SocketAddr, time::Duration};
 
-use ginnel_core::{Framing, Instant, Path, Refused, Request, Ticket, Transport};
+use ginnel_core::{Framing, Instant, Path, Refused, Request, StreamRate, Ticket, Transport};
 use ginnel_stun::attribute::ErrorCode;
 
 use super::policy::{CONNECTIONS_MAX, Tokens};
@@ -228,9 +228,9 @@ impl<A: Copy + Ord, W, C> Connections<A, W, C> {
         let connection = self.connections.get(&id)?;
         matches!(connection.state, State::Pending { .. }).then_some(connection.allocation)
     }
-    /// Joins the client's stream to the pending connection (section 5.4), at this rate at the most. The answer on the client's
+    /// Joins the client's stream to the pending connection (section 5.4), at these rates at the most. The answer on the client's
     /// stream goes first. False if it is not pending.
-    pub(super) fn bind(&mut self, id: u32, client: Path, rate: Option<NonZeroU32>) -> bool {
+    pub(super) fn bind(&mut self, id: u32, client: Path, rates: [Option<StreamRate>; 2]) -> bool {
         if self.pending(id).is_none() || self.streams.contains_key(&client) {
             return false;
         }
@@ -239,7 +239,7 @@ impl<A: Copy + Ord, W, C> Connections<A, W, C> {
             return false;
         };
         self.stats.bound += 1;
-        self.requests.push_back(Request::Splice { one: client, other: stream, rate });
+        self.requests.push_back(Request::Splice { one: client, other: stream, rates });
         self.insert(id, Connection { allocation, peer, state: State::Bound { stream, client } });
         true
     }

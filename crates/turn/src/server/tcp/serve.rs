@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::{net::SocketAddr, num::NonZeroU32};
 
-use ginnel_core::{Instant, Packet, Path, Transmit, Transport};
+use ginnel_core::{Instant, Packet, Path, StreamRate, Transmit, Transport};
 use ginnel_stun::{
     Class, Message, MessageWriter, Method, TransactionId,
     attribute::{ConnectionId, XorPeerAddress},
@@ -13,8 +13,10 @@ use ginnel_stun::{
 use super::Say;
 use crate::server::{
     AllocationId, Server,
+    allocation::Allocation,
     answer::Reply,
     asked::{Head, RelayTransport, read},
+    policy::Rate,
 };
 
 /// What is kept to answer a Connect request.
@@ -96,7 +98,8 @@ impl Server {
         if *allocation.user != *user {
             return Err(Reply::Error(441));
         }
-        if self.connections.bind(id, path, self.splice_rate()) { Ok(Reply::Done) } else { Err(BAD) }
+        let rates = self.stream_rates(allocation);
+        if self.connections.bind(id, path, rates) { Ok(Reply::Done) } else { Err(BAD) }
     }
     /// Whose the connection of a ConnectionBind request is.
     pub(in crate::server) fn user_of_connection(&self, message: &Message<'_>) -> Option<&Arc<User>> {
@@ -107,13 +110,20 @@ impl Server {
         let slot = self.table.slot_of(self.connections.pending(id)?)?;
         self.table.get(slot).map(|it| &it.user)
     }
-    /// Two streams that are joined pass the machine by, so the driver keeps their bandwidth: each connection that of an
-    /// allocation or of a user, whichever is less.
-    fn splice_rate(&self) -> Option<NonZeroU32> {
+    /// Two streams that are joined pass the machine by, so the driver keeps their bandwidth: all connections of an allocation
+    /// share that of an allocation, and all of a user that of a user. Allocations have even numbers there, users odd ones.
+    fn stream_rates(&self, allocation: &Allocation) -> [Option<StreamRate>; 2] {
         let limits = &self.config.bandwidth;
-        let rates = [limits.per_allocation, limits.per_user].into_iter().flatten();
-        let least = rates.map(|rate| rate.octets_per_second()).min()?;
-        NonZeroU32::new(u32::try_from(least).unwrap_or(u32::MAX))
+        let shared = |rate: Option<Rate>, number: u64| {
+            let octets = u32::try_from(rate?.octets_per_second()).unwrap_or(u32::MAX);
+            let octets_per_second = NonZeroU32::new(octets)?;
+            Some(StreamRate { octets_per_second, shared: Some(number) })
+        };
+        let AllocationId(id) = allocation.id;
+        [
+            shared(limits.per_allocation, id << 1),
+            shared(limits.per_user, allocation.claim.user_number() << 1 | 1),
+        ]
     }
 
     /// RFC 6062 section 5.3. Streams of clients, on a listener, say by their first request what they want.

@@ -1,5 +1,6 @@
 //! Connections without a server around them. Allocations are letters, and what is kept to answer is a number.
 
+use core::num::NonZeroU32;
 use std::vec::Vec;
 
 use ginnel_core::Seed;
@@ -7,6 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::server::{Shard, policy::TokenKey};
+
+const NONE: [Option<StreamRate>; 2] = [None; 2];
 
 type Ours = Connections<char, u32, std::rc::Rc<()>>;
 
@@ -73,7 +76,7 @@ impl Fixture {
     }
 }
 fn splice(n: u16, with: u16) -> Request {
-    Request::Splice { one: client(n), other: stream(with), rate: None }
+    Request::Splice { one: client(n), other: stream(with), rates: NONE }
 }
 
 #[test]
@@ -94,10 +97,10 @@ fn rfc6062_5_2_connect_opens_a_held_stream_from_the_relayed_address() {
     it.opened(1, 7, Ok(()));
     let id = it.connected(7);
     assert_eq!(it.ours.pending(id), Some('a'));
-    assert!(it.ours.bind(id, client(1), None));
+    assert!(it.ours.bind(id, client(1), NONE));
     assert_eq!(it.requests(), [splice(1, 7)]);
     assert_eq!(it.ours.pending(id), None);
-    assert!(!it.ours.bind(id, client(2), None), "it is bound");
+    assert!(!it.ours.bind(id, client(2), NONE), "it is bound");
 
     assert_eq!(it.ours.spliced(client(1), 100, 20), Some(('a', 100, 20)));
     assert!(it.ours.lost(client(1)) && !it.ours.lost(stream(7)));
@@ -116,7 +119,7 @@ fn rfc6062_5_2_a_second_connect_to_a_peer_is_446_while_the_first_lives() {
     it.opened(1, 7, Ok(()));
     assert_eq!(it.ours.refusal('a', peer(7)), exists, "pending");
     let id = it.connected(7);
-    assert!(it.ours.bind(id, client(1), None));
+    assert!(it.ours.bind(id, client(1), NONE));
     assert_eq!(it.ours.refusal('a', peer(7)), exists, "active");
     assert!(it.ours.lost(stream(7)));
     assert_eq!(it.ours.refusal('a', peer(7)), None);
@@ -184,9 +187,10 @@ fn rfc6062_5_3_a_permitted_peer_is_told_of_and_another_is_closed() {
     let [Say::Attempt { allocation: 'a', peer: from, id }] = says[..] else { panic!("{says:?}") };
     assert_eq!(from, peer(7));
     assert!(it.requests().is_empty());
-    assert!(it.ours.bind(id, client(1), NonZeroU32::new(1000)));
-    let rate = NonZeroU32::new(1000);
-    assert_eq!(it.requests(), [Request::Splice { one: client(1), other: stream(7), rate }]);
+    let octets_per_second = NonZeroU32::new(1000).unwrap();
+    let rates = [Some(StreamRate { octets_per_second, shared: Some(3) }), None];
+    assert!(it.ours.bind(id, client(1), rates));
+    assert_eq!(it.requests(), [Request::Splice { one: client(1), other: stream(7), rates }]);
     assert_eq!((it.ours.stats().refused, it.ours.stats().attempts), (1, 1));
 }
 
@@ -196,11 +200,11 @@ fn rfc6062_5_4_ids_that_are_not_pending_bind_nothing() {
     it.connect(0, 'a', 7);
     let id = *it.ours.connections.keys().next().unwrap();
     assert_eq!(it.ours.pending(id), None, "it is still being made");
-    assert!(!it.ours.bind(id, client(1), None));
-    assert!(!it.ours.bind(id ^ 1, client(1), None));
+    assert!(!it.ours.bind(id, client(1), NONE));
+    assert!(!it.ours.bind(id ^ 1, client(1), NONE));
     it.opened(1, 7, Ok(()));
     assert!(it.ours.lost(stream(7)), "the peer ended");
-    assert!(!it.ours.bind(id, client(1), None));
+    assert!(!it.ours.bind(id, client(1), NONE));
     it.nothing_is_left();
 }
 
@@ -210,9 +214,9 @@ fn one_stream_of_a_client_binds_one_connection() {
     it.accepted(0, Some('a'), 7);
     it.accepted(0, Some('a'), 8);
     let ids: Vec<_> = it.ours.connections.keys().copied().collect();
-    assert!(it.ours.bind(ids[0], client(1), None));
-    assert!(!it.ours.bind(ids[1], client(1), None));
-    assert!(it.ours.bind(ids[1], client(2), None));
+    assert!(it.ours.bind(ids[0], client(1), NONE));
+    assert!(!it.ours.bind(ids[1], client(1), NONE));
+    assert!(it.ours.bind(ids[1], client(2), NONE));
 }
 
 #[test]
@@ -231,7 +235,7 @@ fn rfc6062_5_5_connections_end_with_their_allocation() {
             _ => None,
         })
         .unwrap();
-    assert!(it.ours.bind(bound, client(3), None));
+    assert!(it.ours.bind(bound, client(3), NONE));
     it.requests();
 
     it.ours.end('a', Default::default());
@@ -332,7 +336,7 @@ proptest! {
                 3 if open.insert(stream(n)) => it.accepted(now, Some(allocation), n),
                 4 => {
                     if let Some(&id) = ids.get(usize::from(n)) {
-                        let _ = it.ours.bind(id, client(n), None);
+                        let _ = it.ours.bind(id, client(n), NONE);
                     }
                 }
                 5 if open.remove(&stream(n)) => {

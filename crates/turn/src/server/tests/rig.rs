@@ -6,7 +6,7 @@ use core::{net::SocketAddr, time::Duration};
 
 use ginnel_core::{
     Buffer, Ecn, Framing, HEADROOM, Handled, Instant, Io, Notice, Packet, Path, Port, Receive, Refused,
-    Request, Seed, Transmit, Transport, check::Checked, settle,
+    Request, Seed, StreamRate, Transmit, Transport, check::Checked, settle,
 };
 use ginnel_stun::{
     Integrity, IntegrityKey, Message, MessageWriter, Method, Open, TransactionId,
@@ -73,7 +73,7 @@ pub(super) struct World {
     /// Streams to and from peers that are open.
     pub(super) streams: Vec<Path>,
     /// Streams that were joined, the client's first, with their rate.
-    pub(super) spliced: Vec<(Path, Path, Option<u32>)>,
+    pub(super) spliced: Vec<(Path, Path, [Option<StreamRate>; 2])>,
 }
 impl Io<Event> for World {
     fn send(&mut self, transmit: Transmit, packet: &mut Packet<'_>) {
@@ -134,9 +134,9 @@ impl World {
                 let result = if refused { Err(Refused::Unreachable) } else { Ok(local) };
                 Some(Notice::Opened { ticket, result })
             }
-            Request::Splice { one, other, rate } => {
+            Request::Splice { one, other, rates } => {
                 assert!(self.streams.contains(&other), "it is no stream: {other}");
-                self.spliced.push((one, other, rate.map(|it| it.get())));
+                self.spliced.push((one, other, rates));
                 None
             }
             Request::Release { transport: Transport::Tcp, local, remote: None } => {

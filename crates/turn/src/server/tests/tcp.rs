@@ -123,7 +123,7 @@ fn rfc6062_5_2_connect_and_connection_bind_join_two_streams() {
     assert_eq!(rig.world.streams, [peer]);
     let mut data = client(1);
     assert_eq!(bind(&mut rig, &mut data, id_of(&said)), 0);
-    assert_eq!(rig.world.spliced, [(data.path, peer, None)]);
+    assert_eq!(rig.world.spliced, [(data.path, peer, [None; 2])]);
     // Used up.
     assert_eq!(bind(&mut rig, &mut client(2), id_of(&said)), 400);
     // The octets are counted when it is over, for the server and for the allocation.
@@ -251,7 +251,7 @@ fn rfc6062_5_3_a_peer_with_permission_is_told_of_and_others_are_closed() {
     assert_eq!((from, &rig.world.streams[..]), (addr(PEER), &[peer][..]));
     let mut data = client(1);
     assert_eq!(bind(&mut rig, &mut data, id), 0);
-    assert_eq!(rig.world.spliced, [(data.path, peer, None)]);
+    assert_eq!(rig.world.spliced, [(data.path, peer, [None; 2])]);
     // When the permission is over the next one is closed; who is joined stays.
     rig.pass(secs(300));
     accept(&mut rig, relayed, "203.0.113.9:7001");
@@ -359,10 +359,20 @@ fn streams_that_are_joined_keep_to_the_bandwidth() {
         .with_per_allocation(Rate::new(250_000))
         .with_per_user(Rate::new(100_000));
     let mut rig = Rig::with(tcp_config().with_bandwidth(bandwidth));
-    let (mut control, _) = allocated(&mut rig, 0);
-    let id = id_of(&connect(&mut rig, &mut control, PEER));
-    assert_eq!(bind(&mut rig, &mut client(1), id), 0);
-    assert_eq!(rig.world.spliced[0].2, Some(100_000));
+    // Two allocations of one user, and the first of them has two connections.
+    let mut controls = [0, 1].map(|n| allocated(&mut rig, n).0);
+    for (n, (allocation, peer)) in [(0, PEER), (0, "192.0.2.77:80"), (1, PEER)].into_iter().enumerate() {
+        let id = id_of(&connect(&mut rig, &mut controls[allocation], peer));
+        assert_eq!(bind(&mut rig, &mut client(2 + n as u16), id), 0);
+    }
+    let rates: Vec<_> = rig.world.spliced.iter().map(|it| it.2.map(Option::unwrap)).collect();
+    for [allocation, user] in &rates {
+        assert_eq!((allocation.octets_per_second.get(), user.octets_per_second.get()), (250_000, 100_000));
+        assert!(user.shared.is_some() && user.shared == rates[0][1].shared, "one user");
+        assert!(rates.iter().all(|it| it[0].shared != user.shared), "allocations are no users");
+    }
+    let allocations: Vec<_> = rates.iter().map(|it| it[0].shared).collect();
+    assert!(allocations[0] == allocations[1] && allocations[0] != allocations[2], "{allocations:?}");
 }
 
 #[test]
