@@ -17,9 +17,10 @@ use super::{
     app::Report,
     config::{
         Settings, Sources,
-        identity::{self, IdentityFiles},
+        identity::{self, Watch},
         keys::{KEYS, Reload},
     },
+    course::{Course, Step},
     fleet::{Fleet, Start},
     host,
     http::{self, Bounded, Health},
@@ -38,7 +39,12 @@ const TICK: Duration = Duration::from_secs(5);
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// Runs until it is ended by signals.
-pub(super) fn run(sources: Sources, settings: Settings, tls: Option<ServerTls>) -> Result<(), String> {
+pub(super) fn run(
+    sources: Sources,
+    settings: Settings,
+    tls: Option<ServerTls>,
+    watch: Option<Watch>,
+) -> Result<(), String> {
     let filter = Filter::install(&settings);
     match shards::raise_file_limit() {
         Ok(files) => info!(files, "so many files may be open: each relay is one, and each stream"),
@@ -49,7 +55,7 @@ pub(super) fn run(sources: Sources, settings: Settings, tls: Option<ServerTls>) 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("the async runtime does not start: {error}"))?;
     let outcome = runtime.block_on(async {
-        let mut control = Control::start(sources, settings, tls, filter).await?;
+        let mut control = Control::start(sources, settings, tls, watch, filter).await?;
         control.run().await
     });
     // A scrape that nobody reads must not keep the program.
@@ -64,25 +70,11 @@ struct Control {
     common: Common,
     health: Arc<Health>,
     tls: Option<ServerTls>,
-    seen: Option<[Option<SystemTime>; 2]>,
+    /// Of the certificate's files.
+    watch: Option<Watch>,
     filter: Filter,
     reports: mpsc::UnboundedReceiver<Report>,
     signals: Signals,
-}
-
-/// How far the end is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Serving,
-    /// Until all shards have said that their last allocation is gone.
-    Draining {
-        left: usize,
-    },
-    /// Until all shards have ended, and no longer than this.
-    Closing {
-        left: usize,
-        until: Instant,
-    },
 }
 
 impl Control {
@@ -90,6 +82,7 @@ impl Control {
         sources: Sources,
         settings: Settings,
         tls: Option<ServerTls>,
+        watch: Option<Watch>,
         filter: Filter,
     ) -> Result<Self, String> {
         // Before anything is opened: a signal that comes early is not lost.
@@ -110,7 +103,10 @@ impl Control {
             None => None,
         };
         let nonce_key = NonceKey::from_seed(crate::host::seed()?);
-        let common = Common::new(reserved.opened(), &host, shards(&settings), nonce_key);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let shards = settings.shard_count(cores);
+        say_of_shards(&settings, shards, cores);
+        let common = Common::new(reserved.opened(), &host, shards, nonce_key);
         let (reporter, reports) = mpsc::unbounded_channel();
         let fleet = Fleet::start(Start {
             settings: settings.clone(),
@@ -136,53 +132,46 @@ impl Control {
         if let Some(at) = at.filter(|at| !at.ip().is_loopback() && !is_private(at.ip())) {
             warn!(%at, "metrics are served without a password to whoever reaches this address");
         }
-        let seen = settings.identity.as_ref().map(IdentityFiles::changed);
-        Ok(Self { sources, settings, common, health, tls, seen, filter, reports, signals })
+        Ok(Self { sources, settings, common, health, tls, watch, filter, reports, signals })
     }
 
     /// Until the end.
     async fn run(&mut self) -> Result<(), String> {
-        let mut phase = Phase::Serving;
+        let mut course = Course::new(self.health.fleet.len());
+        let mut until = None;
         let mut tick = tokio::time::interval(TICK);
         loop {
-            let until = match phase {
-                Phase::Closing { until, .. } => Some(until),
-                _ => None,
-            };
-            tokio::select! {
-                signal = self.signals.next() => match (signal, phase) {
-                    (Signal::Reload, _) => self.reload(),
-                    (Signal::End, Phase::Serving) => phase = self.drain(),
-                    (Signal::End, _) => return Err("ended at once, at a second signal".to_string()),
+            let step = tokio::select! {
+                signal = self.signals.next() => match signal {
+                    Signal::End => course.asked_to_end(),
+                    Signal::Reload => self.reload(),
                 },
-                Some(report) = self.reports.recv() => phase = self.note(phase, report),
+                Some(report) = self.reports.recv() => {
+                    if course.is_lost(report) {
+                        error!(?report, "a shard has ended by itself, and its clients' relays with it: the others are drained");
+                    }
+                    course.reported(report)
+                }
                 _ = tick.tick() => self.look(),
-                () = wait(until) => return Err("some streams did not end in time".to_string()),
+                () = wait(until) => {
+                    return course.outcome().and(Err("some streams did not end in time".to_string()));
+                }
+            };
+            match step {
+                Step::Nothing => {}
+                Step::Drain => self.drain(),
+                Step::Close => until = Some(self.close()),
+                Step::End => {
+                    info!("ended");
+                    return course.outcome();
+                }
+                Step::EndAtOnce => return Err("ended at once, at a second signal".to_string()),
             }
-            if let Phase::Closing { left: 0, .. } = phase {
-                info!("ended");
-                return Ok(());
-            }
-        }
-    }
-
-    fn note(&self, phase: Phase, report: Report) -> Phase {
-        match (phase, report) {
-            (Phase::Draining { left: 1 }, Report::Drained(_)) => self.close(),
-            (Phase::Draining { left }, Report::Drained(_)) => Phase::Draining { left: left - 1 },
-            (Phase::Closing { left, until }, Report::Ended(_)) => {
-                Phase::Closing { left: left.saturating_sub(1), until }
-            }
-            (_, Report::Ended(shard)) => {
-                error!(shard, "a shard has ended by itself");
-                self.close()
-            }
-            (phase, Report::Drained(_)) => phase,
         }
     }
 
     /// Takes no more allocations, and waits for those that there are.
-    fn drain(&self) -> Phase {
+    fn drain(&self) {
         let seconds = self.settings.drain_time.as_secs();
         info!(seconds, "draining: no new allocations; a second signal ends at once");
         notify("STOPPING=1");
@@ -192,18 +181,17 @@ impl Control {
         self.health.fleet.tell(move |driver, _| {
             driver.with(|server, now| server.drain(now, now + time, &alternates));
         });
-        Phase::Draining { left: self.health.fleet.len() }
     }
 
-    /// Says goodbye to what streams are left.
-    fn close(&self) -> Phase {
+    /// Says goodbye to what streams are left, until then.
+    fn close(&self) -> Instant {
         info!("closing");
         self.health.fleet.tell(|driver, _| driver.with(|server, now| server.close(now)));
-        Phase::Closing { left: self.health.fleet.len(), until: Instant::now() + CLOSING }
+        Instant::now() + CLOSING
     }
 
     /// SIGHUP: the file and the certificate again, all of it or nothing.
-    fn reload(&mut self) {
+    fn reload(&mut self) -> Step {
         notify("RELOADING=1");
         match self.reread() {
             Ok(()) => {
@@ -221,13 +209,14 @@ impl Control {
             }
         }
         notify("READY=1");
+        Step::Nothing
     }
 
     fn reread(&mut self) -> Result<(), String> {
         let sources = self.sources.reread()?;
         let settings = sources.resolve().map_err(|mistakes| mistakes.to_string())?;
         let changed = settings.with_what_stays(&self.settings);
-        let seen = changed.identity.as_ref().map(IdentityFiles::changed);
+        let watch = changed.identity.as_ref().map(Watch::new);
         let identity = changed.read_identity()?;
         let configs = self.configs(&changed)?;
         for key in
@@ -237,7 +226,7 @@ impl Control {
         }
         if let (Some(tls), Some(new)) = (&self.tls, identity) {
             renew(tls, &new);
-            self.seen = seen;
+            self.watch = watch;
         }
         self.filter.set(&changed);
         self.reconfigure(configs, UserChanges::new(&self.settings, &changed));
@@ -273,25 +262,26 @@ impl Control {
     }
 
     /// The clock may have been set, an address have come or gone, and the certificate been renewed.
-    fn look(&mut self) {
+    fn look(&mut self) -> Step {
         set_clocks(&self.health.fleet);
         self.look_at_host();
-        let (Some(tls), Some(files)) = (&self.tls, &self.settings.identity) else { return };
-        let changed = files.changed();
-        if self.seen == Some(changed) {
-            return;
-        }
-        // Half of a renewal may be there: what does not fit together is looked at again when it changes.
-        self.seen = Some(changed);
-        match self.settings.read_identity() {
-            Ok(None) => {}
-            Ok(Some(new)) => {
+        let settings = &self.settings;
+        let files = settings.identity.as_ref();
+        let found = self
+            .watch
+            .as_mut()
+            .zip(files)
+            .and_then(|(watch, files)| watch.look(files, || settings.read_identity()));
+        match (found, &self.tls) {
+            (Some(Ok(Some(new))), Some(tls)) => {
                 renew(tls, &new);
                 info!("the certificate has been renewed");
                 say("certificate renewed\n");
             }
-            Err(sentence) => error!("{sentence}; the old certificate stays"),
+            (Some(Err(sentence)), _) => error!("{sentence}; the old certificate stays"),
+            _ => {}
         }
+        Step::Nothing
     }
 }
 
@@ -300,12 +290,6 @@ fn renew(tls: &ServerTls, new: &ServerTls) {
     if identity::is_past(new) {
         warn!("{}", identity::PAST);
     }
-}
-
-fn shards(settings: &Settings) -> u8 {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let wanted = settings.shards.map_or(cores, |shards| shards as usize);
-    u8::try_from(wanted).unwrap_or(u8::MAX)
 }
 
 /// Tells every machine the wall clock.
@@ -353,6 +337,26 @@ fn announce(opened: &Opened, settings: &Settings, metrics: Option<SocketAddr>) {
     text.push_str("ready\n");
     say(&text);
     notify("READY=1");
+}
+
+/// Whose part of the ports is small.
+fn say_of_shards(settings: &Settings, shards: u8, cores: usize) {
+    let (from, to) = (settings.ports.start(), settings.ports.end());
+    match settings.shards {
+        None if usize::from(shards) < cores => {
+            info!(
+                shards,
+                cores, "ports {from}-{to} are few: so are the shards, each of which has a part of them"
+            );
+        }
+        Some(_) if shards > 1 && usize::from(shards) > settings.shards_with_room() && !settings.stun_only => {
+            warn!(
+                shards,
+                "ports {from}-{to} are few for so many shards: each has a part of them, and refuses clients when that is full, though others have free ports; give a wider range by --ports, or fewer by --shards"
+            );
+        }
+        _ => {}
+    }
 }
 
 /// What is allowed and rarely meant.
@@ -415,5 +419,33 @@ impl Signals {
             Ok(()) => Signal::End,
             Err(_) => std::future::pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::config::{Given, Layer, Place, keys::Key};
+
+    fn sources(given: &[(&'static str, &str)]) -> Sources {
+        let mut flags = Layer::default();
+        for (name, value) in given {
+            flags.set(Key::named(name).unwrap(), vec![Given::new(*value, Place::Flag(name.to_string()))]);
+        }
+        Sources { flags, ..Sources::default() }
+    }
+
+    /// Its relays are gone; whoever starts it again can do so as soon as the other's clients have had their time.
+    #[tokio::test]
+    async fn a_shard_that_panics_drains_the_others_and_fails() {
+        let sources =
+            sources(&[("user", "a:b"), ("listen", "127.0.0.1:0"), ("shards", "2"), ("drain-time", "1d")]);
+        let settings = sources.resolve().unwrap();
+        let filter = Filter::install(&settings);
+        let mut control = Control::start(sources, settings, None, None, filter).await.unwrap();
+        control.health.fleet.tell(|_, shard| assert_ne!(shard, 1, "a fault of the program"));
+        let outcome = tokio::time::timeout(Duration::from_secs(60), control.run()).await.expect("it ends");
+        assert!(outcome.unwrap_err().contains("shard 1 has ended by itself"));
+        assert!(control.health.is_draining(), "nobody is sent here any more");
     }
 }

@@ -7,13 +7,14 @@
 //! | `config` | what it is told, and every mistake in that, with its place |
 //! | `plan`, `sockets` | the addresses of this host, and the ports of the listeners |
 //! | `machine`, `fleet`, `app` | the settings in the machine's words; a thread for each shard; what it says is logged |
-//! | `control` | signals: drain, reload, end; the certificate's files |
+//! | `control`, `course` | signals: drain, reload, end; the certificate's files; a shard that ends by itself |
 //! | `http`, `metrics` | `/healthz` and `/metrics` |
 //! | `logs`, `privacy` | what is logged, and what is not |
 
 mod app;
 mod config;
 mod control;
+mod course;
 mod fleet;
 mod host;
 mod http;
@@ -38,6 +39,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         say(&sources.print());
     }
     let settings = sources.resolve().map_err(|mistakes| mistakes.to_string())?;
+    // Before they are read: what comes after is new.
+    let watch = settings.identity.as_ref().map(identity::Watch::new);
     let tls = settings.read_identity()?;
     // It starts all the same: UDP and TCP need none.
     if let Some(files) = settings.identity.as_ref().filter(|_| tls.as_ref().is_some_and(identity::is_past)) {
@@ -50,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         say("The configuration is sound.\n");
         return Ok(());
     }
-    control::run(sources, settings, tls)
+    control::run(sources, settings, tls, watch)
 }
 
 /// To standard output. Whoever read it may have gone: that ends nothing.

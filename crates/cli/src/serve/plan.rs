@@ -17,7 +17,7 @@ pub(super) struct Plan {
     /// For NAT behaviour discovery (RFC 5780): two of `plain`, each of which has the port of the other too.
     pub(super) discovery: Option<(SocketAddr, SocketAddr)>,
     pub(super) relays: Vec<Relay>,
-    /// Those of the listeners that nobody has named: they stand for "every address", and can be done without.
+    /// Those of the listeners that can be done without: nobody has named any, and nothing is relayed there.
     pub(super) unnamed: Vec<SocketAddr>,
 }
 
@@ -49,10 +49,6 @@ impl Plan {
             some => expand(some, host)?,
         };
         let (tls, dtls) = (expand(&settings.tls_listen, host)?, expand(&settings.dtls_listen, host)?);
-        let named: Vec<_> =
-            [&settings.listen, &settings.tls_listen, &settings.dtls_listen].into_iter().flatten().collect();
-        let unnamed =
-            plain.iter().chain(&tls).chain(&dtls).filter(|at| !named.contains(at)).copied().collect();
         let listening: Vec<IpAddr> = plain.iter().chain(&tls).chain(&dtls).map(SocketAddr::ip).collect();
         let locals = match settings.relays.as_slice() {
             [] => [true, false].into_iter().filter_map(|v4| relay(&listening, host, v4)).collect(),
@@ -61,13 +57,15 @@ impl Plan {
         if locals.is_empty() {
             return Err("this host has no address: give one with --listen ADDR".to_string());
         }
+        // A server whose relays are where somebody else listens is one that was started twice.
+        let spare = |at: &&SocketAddr| settings.listen.is_empty() && !locals.contains(&at.ip());
         Ok(Self {
+            unnamed: plain.iter().filter(spare).copied().collect(),
             discovery: discovery(&settings.listen),
             relays: mapped(&locals, &settings.externals)?,
             plain,
             tls,
             dtls,
-            unnamed,
         })
     }
 
@@ -208,6 +206,8 @@ mod tests {
         assert_eq!(relays(&plan), ["198.51.100.1", "2001:db8::1"]);
         assert_eq!((plan.discovery, plan.is_private()), (None, false));
         assert_eq!(plan.listeners().count(), 10);
+        let spare = ["127.0.0.1:3478", "172.17.0.1:3478", "[::1]:3478"];
+        assert_eq!(shown(&plan.unnamed), spare, "where it relays, it has to listen");
     }
 
     #[test]
@@ -225,11 +225,7 @@ mod tests {
         assert_eq!(shown(&plan.plain), ["[::1]:3478", "[2001:db8::1]:3478", "192.0.2.1:0"]);
         assert_eq!(shown(&plan.tls), ["127.0.0.1:443", "172.17.0.1:443", "198.51.100.1:443"]);
         assert_eq!(relays(&plan), ["198.51.100.1", "2001:db8::1"]);
-        // What was named, if only in one place, has to be opened.
-        assert_eq!(
-            shown(&plan.unnamed),
-            ["[2001:db8::1]:3478", "127.0.0.1:443", "172.17.0.1:443", "198.51.100.1:443"]
-        );
+        assert!(plan.unnamed.is_empty(), "whoever names all of them wants all of them");
     }
 
     #[test]

@@ -58,9 +58,11 @@ impl Reserved {
                 let reserved = if twice { Err(ErrorKind::AddrInUse.into()) } else { reserve(*kind, at) };
                 let (socket, bound) = reserved.map_err(|error| {
                     let transport = if *kind == Type::DGRAM { "UDP" } else { "TCP" };
-                    format!(
-                        "cannot listen on {at} over {transport}: {error}; choose another with {flag} ADDR"
-                    )
+                    let other = match error.kind() {
+                        ErrorKind::AddrInUse => "is another server running? If that is meant, ",
+                        _ => "",
+                    };
+                    format!("cannot listen on {at} over {transport}: {error}; {other}choose another address with {flag} ADDR")
                 })?;
                 at = bound;
                 sockets.push(socket);
@@ -167,14 +169,22 @@ mod tests {
         }
     }
 
+    /// A port that is free over UDP and TCP at an address where no other test is.
+    #[cfg(target_os = "linux")]
+    fn free(ip: &str) -> SocketAddr {
+        let reserved = Reserved::take(&plan(&[&format!("{ip}:0")], None)).unwrap();
+        reserved.release().plan.plain[0]
+    }
+
     /// One address of the host is taken, such as by the resolver of a container's bridge: that is no reason to serve nobody.
+    #[cfg(target_os = "linux")]
     #[test]
     fn of_every_address_those_are_left_out_that_somebody_has() {
-        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let taken = other.local_addr().unwrap();
-        let free = UdpSocket::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
+        let (taken, free) = (free("127.0.7.1"), free("127.0.7.2"));
+        let _other = std::net::TcpListener::bind(taken).unwrap();
         let mut plan = plan(&[&taken.to_string(), &free.to_string()], None);
-        assert!(Reserved::take(&plan).is_err(), "what was named must be there");
+        let told = Reserved::take(&plan).unwrap_err();
+        assert!(told.contains(&format!("{taken} over TCP")), "what was named must be there: {told}");
         plan.unnamed.clone_from(&plan.plain);
         let reserved = Reserved::take(&plan).unwrap();
         assert_eq!(reserved.opened.plan.plain, [free]);
@@ -190,19 +200,22 @@ mod tests {
         let at = other.local_addr().unwrap();
         let told = Reserved::take(&plan(&[&at.to_string()], None)).unwrap_err();
         assert!(told.contains(&format!("{at} over UDP")) && told.contains("--listen ADDR"), "{told}");
+        assert!(told.contains("is another server running?"), "{told}");
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn one_address_is_not_for_plain_streams_and_for_tls() {
-        let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut plan = plan(&[&free.to_string()], None);
+        let mut plan = plan(&[&free("127.0.7.3").to_string()], None);
         plan.tls.clone_from(&plan.plain);
-        assert!(Reserved::take(&plan).unwrap_err().contains("--tls-listen ADDR"));
+        let told = Reserved::take(&plan).unwrap_err();
+        assert!(told.contains("--tls-listen ADDR"), "{told}");
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn any_port_is_one_that_is_free_over_both() {
-        let reserved = Reserved::take(&plan(&["127.0.0.1:0", "127.0.0.1:0"], None)).unwrap();
+        let reserved = Reserved::take(&plan(&["127.0.7.4:0", "127.0.7.4:0"], None)).unwrap();
         let [one, other] = reserved.opened.plan.plain[..] else { panic!("{reserved:?}") };
         assert!(one.port() != 0 && other.port() != 0 && one != other);
         assert!(UdpSocket::bind(one).is_err(), "it is held");
@@ -211,9 +224,10 @@ mod tests {
         assert!(UdpSocket::bind(one).is_ok());
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn discovery_has_each_address_with_each_port() {
-        let two = ["127.0.0.1:0", "127.0.0.2:0"];
+        let two = ["127.0.7.5:0", "127.0.7.6:0"];
         let reserved = Reserved::take(&plan(&two, Some((two[0], two[1])))).unwrap();
         let all = reserved.opened.discovery.unwrap().all();
         assert_eq!(reserved.opened.alternates.len(), 2, "{reserved:?}");

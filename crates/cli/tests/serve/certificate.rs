@@ -11,9 +11,15 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
+use ginnel::{
+    driver::{ClientTls, RelayConfig},
+    tokio::RelaySocket,
+};
+
 use crate::{
     client::{binding, mapped},
     program::{PATIENCE, Serve, Signal, file},
+    socket::{LOCAL, block_on, peer},
 };
 
 /// A certificate that signed itself, and its key, in PEM.
@@ -87,4 +93,38 @@ fn a_renewed_certificate_is_found_without_a_signal() {
     serve.wait_for("certificate renewed");
     ask(&mut before).unwrap();
     connect(serve.at("tls"), &new.0).unwrap();
+}
+
+/// An allocation that was made over TLS with the old certificate goes on relaying, over the same stream.
+#[test]
+fn a_new_certificate_drops_no_call() {
+    let (old, new) = (identity(), identity());
+    let (cert, key) = (file("call-cert.pem", &old.0), file("call-key.pem", &old.1));
+    let files = ["--cert", cert.to_str().unwrap(), "--key", key.to_str().unwrap()];
+    let mut serve = Serve::start(&[&LOCAL[..], &files, &["--tls-listen", "127.0.0.1:0"]].concat());
+    block_on(async {
+        let config = RelayConfig::new("turns:turn.test", "alice", "hunter2").unwrap();
+        let config = config.with_tls(ClientTls::from_pem(old.0.as_bytes()).unwrap());
+        let relay = RelaySocket::bind_at(&config, serve.at("tls")).await.unwrap();
+        let (relayed, (peer, at)) = (relay.local_addr().unwrap(), peer());
+        for renewed in [false, true] {
+            if renewed {
+                file("call-cert.pem", &new.0);
+                file("call-key.pem", &new.1);
+                serve.signal(Signal::SIGHUP);
+                serve.wait_for("reloaded");
+                connect(serve.at("tls"), &new.0).expect("it is the new one");
+            }
+            relay.send_to(b"ping", at).await.unwrap();
+            let mut buffer = [0; 64];
+            let (n, from) = peer.recv_from(&mut buffer).unwrap();
+            assert_eq!((&buffer[..n], from), (&b"ping"[..], relayed));
+            peer.send_to(b"pong", from).unwrap();
+            let (n, from) = relay.recv_from(&mut buffer).await.unwrap();
+            assert_eq!((&buffer[..n], from), (&b"pong"[..], at));
+        }
+        assert_eq!(serve.metric("ginnel_allocated_total"), 1, "nobody has come back: nobody was gone");
+        assert_eq!(relay.local_addr().unwrap(), relayed);
+        relay.close().await;
+    });
 }

@@ -1,13 +1,13 @@
 //! Start, reload, drain, end.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
 };
 
 use crate::{
     client::{Client, binding, mapped, mapped_over_udp},
-    program::{PATIENCE, Serve, Signal, file},
+    program::{PATIENCE, Serve, Signal, command, file},
 };
 
 const LOCAL: [&str; 4] = ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
@@ -37,6 +37,44 @@ fn binding_is_answered_over_tcp() {
     assert_eq!(mapped(&answer), stream.local_addr().unwrap());
 }
 
+/// A service manager is told how far it is (sd_notify(3)), at a path or at a name that begins with @.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_service_manager_is_told_when_it_is_ready_and_when_it_ends() {
+    use std::os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixDatagram},
+    };
+    let name = format!("ginnel-notify-{}", std::process::id());
+    let path = std::env::temp_dir().join(&name);
+    let _ = std::fs::remove_file(&path);
+    let hidden = SocketAddr::from_abstract_name(&name).unwrap();
+    for (manager, at) in [
+        (UnixDatagram::bind(&path).unwrap(), path.to_str().unwrap().to_string()),
+        (UnixDatagram::bind_addr(&hidden).unwrap(), format!("@{name}")),
+    ] {
+        manager.set_read_timeout(Some(PATIENCE)).unwrap();
+        let hear = || {
+            let mut state = [0; 64];
+            let n = manager.recv(&mut state).expect("it says something");
+            String::from_utf8_lossy(&state[..n]).into_owned()
+        };
+        let mut command = command(&["--stun-only", "--listen", "127.0.0.1:0"]);
+        command.env("NOTIFY_SOCKET", at);
+        let mut serve = Serve::start_command(command);
+        assert_eq!(hear(), "READY=1");
+        serve.signal(Signal::SIGHUP);
+        serve.wait_for("reloaded");
+        assert_eq!([hear(), hear()], ["RELOADING=1", "READY=1"]);
+        serve.signal(Signal::SIGTERM);
+        let (status, logged) = serve.end();
+        assert!(status.success(), "{logged}");
+        assert_eq!(hear(), "STOPPING=1");
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[cfg(target_os = "linux")]
 #[test]
 fn two_addresses_of_a_family_answer_from_each_other() {
     let serve = Serve::start(&["--stun-only", "--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"]);
@@ -206,7 +244,11 @@ fn slow_readers_of_metrics_are_few_and_are_cut_off() {
     // More than there are places, so that this one waits for the others' end.
     idle.truncate(40);
     assert_eq!(serve.metric("ginnel_allocations"), 0);
-    assert_eq!(idle[0].read(&mut [0; 64]).unwrap_or(0), 0, "it is cut off");
+    match idle[0].read(&mut [0; 64]) {
+        Ok(0) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        other => panic!("it is not cut off: {other:?}"),
+    }
 }
 
 /// An office is behind one address.

@@ -7,6 +7,10 @@ mod client;
 mod configuration;
 mod fleet;
 mod lifecycle;
+mod load;
+mod migration;
+#[cfg(target_os = "linux")]
+mod network;
 mod program;
 mod relay;
 mod socket;

@@ -21,8 +21,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `ginnel serve` with nothing of ours in its environment.
 pub(crate) fn command(args: &[&str]) -> Command {
+    ginnel(&[&["serve"], args].concat())
+}
+
+/// Any command of `ginnel`, in the same way.
+pub(crate) fn ginnel(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ginnel"));
-    command.arg("serve").args(args).stdin(Stdio::null());
+    command.args(args).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("GINNEL_") {
             command.env_remove(name);
@@ -33,7 +38,22 @@ pub(crate) fn command(args: &[&str]) -> Command {
 
 /// Runs it to its end: what it said, and how it ended.
 pub(crate) fn run(args: &[&str]) -> Output {
-    command(args).output().expect("the program runs")
+    finish(command(args))
+}
+
+/// The same for any command. One that goes on is ended, and fails the test.
+pub(crate) fn finish(mut command: Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let (said, output) = channel();
+    let reader = std::thread::spawn(move || said.send(child.wait_with_output()));
+    let output = output.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        // It is waited for by the reader, so the id is still its own.
+        let _ = nix::sys::signal::kill(id, Signal::SIGKILL);
+        panic!("{command:?} does not end")
+    });
+    let _ = reader.join();
+    output.expect("it is our child")
 }
 
 pub(crate) fn stderr(output: &Output) -> String {

@@ -108,3 +108,45 @@ fn peers_are_judged_by_what_the_operator_says() {
     serve.wait_for("reloaded");
     assert_eq!([judge("192.168.0.1"), judge("192.0.2.1"), judge("10.0.0.1")], [None, None, Some(403)]);
 }
+
+/// The same by flags alone, and with nothing allowed: what is public is, unless it is denied.
+#[test]
+fn peers_are_denied_by_flags() {
+    let args = ["--listen", "127.0.0.1:0", "--user", "a:b", "--allow-peer", "10.0.0.0/8"];
+    let deny = ["--deny-peer", "10.1.0.0/16", "--deny-peer", "198.51.100.7"];
+    let serve = Serve::start(&[&args[..], &deny].concat());
+    let mut client = Client::new(serve.at("udp"), "a", "b");
+    client.allocate().unwrap();
+    let mut judge = |peer: &str| client.permit(peer.parse().unwrap()).unwrap().error;
+    assert_eq!([judge("10.0.0.1"), judge("198.51.100.8")], [None, None]);
+    assert_eq!([judge("10.1.2.3"), judge("198.51.100.7"), judge("192.168.0.1")], [Some(403); 3]);
+}
+
+/// One user does not take the ports of all: a quarter of them, or what is said.
+#[test]
+fn one_user_has_no_more_than_his_part_unless_it_is_said() {
+    let count = |more: &[&str]| {
+        let args = ["--listen", "127.0.0.1:0", "--user", "a:b", "--ports", "40000-40479"];
+        let serve = Serve::start(&[&args[..], more].concat());
+        let mut clients: Vec<_> = (0..122).map(|_| Client::new(serve.at("udp"), "a", "b")).collect();
+        let outcomes: Vec<_> = clients.iter_mut().map(|client| client.allocate().unwrap().error).collect();
+        let refused = outcomes.iter().position(|error| *error == Some(486));
+        assert!(outcomes.iter().take(refused.unwrap_or(122)).all(Option::is_none), "{outcomes:?}");
+        refused
+    };
+    assert_eq!(count(&[]), Some(120));
+    assert_eq!(count(&["--max-allocations-per-user", "121"]), Some(121));
+    assert_eq!(count(&["--max-allocations-per-user", "none"]), None);
+}
+
+/// Clients come to one address of the host, and relays are at another.
+#[cfg(target_os = "linux")]
+#[test]
+fn relays_are_where_the_flag_says() {
+    let args = ["--listen", "127.0.0.1:0", "--user", "a:b", "--relay-address", "127.0.0.2"];
+    let serve = Serve::start(&args);
+    assert_eq!(serve.at("udp").ip().to_string(), "127.0.0.1");
+    let relayed = Client::new(serve.at("udp"), "a", "b").allocate().unwrap().relayed.unwrap();
+    assert_eq!(relayed.ip().to_string(), "127.0.0.2");
+    assert!(std::net::UdpSocket::bind(relayed).is_err(), "the socket is there");
+}

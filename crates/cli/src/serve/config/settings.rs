@@ -34,6 +34,13 @@ pub(crate) const TLS_PORT: u16 = 5349;
 const LIFETIME: Duration = Duration::from_secs(600);
 /// Users whose keys are kept in the memory of each shard.
 pub(crate) const USERS_MAX: usize = 100_000;
+/// Clients are dealt out to the shards by chance, and each shard has a part of the ports: those of 256 or more fill evenly
+/// enough that none is full before three quarters of all are taken.
+const PORTS_PER_SHARD: usize = 256;
+/// One user may have this part of the ports unless something else is said: what is left is for others.
+const PART_OF_USER: usize = 4;
+/// However few ports there are.
+const LEAST_OF_USER: usize = 100;
 
 /// What the server is to do. Lists are in the order in which they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +132,18 @@ impl Settings {
         }
     }
 
+    /// How many threads relay, on a host with so many cores.
+    pub(crate) fn shard_count(&self, cores: usize) -> u8 {
+        let room = if self.stun_only { usize::MAX } else { self.shards_with_room() };
+        let wanted = self.shards.map_or(cores.min(room), |shards| shards as usize);
+        u8::try_from(wanted.clamp(1, SHARDS_MAX as usize)).unwrap_or(1)
+    }
+
+    /// As many shards as the ports are enough for.
+    pub(crate) fn shards_with_room(&self) -> usize {
+        (self.ports.len() / PORTS_PER_SHARD).max(1)
+    }
+
     /// Reads the certificate and its key, and sees that they are good for the listeners.
     pub(crate) fn read_identity(&self) -> Result<Option<ServerTls>, String> {
         let Some(files) = &self.identity else { return Ok(None) };
@@ -161,14 +180,20 @@ impl Settings {
         let secrets = values(reader.list("secret", secret));
         let stun_only = reader.value("stun-only", value::switch);
         judge_who(reader, &users, &secrets, stun_only);
+        let ports = reader.value("ports", value::ports);
+        let shards = reader.optional("shards", shards);
+        judge_shards(reader, shards.as_ref().filter(|_| !stun_only), &ports);
+        let per_user = reader.optional("max-allocations-per-user", value::limit);
         Self {
+            max_allocations_per_user: per_user.map_or(Some(most_of_user(&ports)), |placed| placed.value),
+            shards: shards.map(|placed| placed.value),
+            ports,
             listen: values(listen),
             tls_listen: values(tls_listen),
             dtls_listen: values(dtls_listen),
             identity,
             relays: values(relays),
             externals: values(externals),
-            ports: reader.value("ports", value::ports),
             allow: values(reader.list("allow-peer", Range::parse)),
             deny: values(reader.list("deny-peer", Range::parse)),
             tcp_relay: reader.value("tcp-relay", value::switch),
@@ -179,7 +204,6 @@ impl Settings {
             separator: reader.value("secret-separator", separator),
             stun_only,
             max_allocations: limit(reader, "max-allocations", value::limit),
-            max_allocations_per_user: limit(reader, "max-allocations-per-user", value::limit),
             bandwidth: limit(reader, "bandwidth", value::rate),
             bandwidth_per_user: limit(reader, "bandwidth-per-user", value::rate),
             max_lifetime: reader.value("max-lifetime", lifetime),
@@ -190,7 +214,6 @@ impl Settings {
             alternates: values(alternates),
             drain_time: reader.value("drain-time", value::time),
             metrics: metrics.map(|placed| placed.value),
-            shards: reader.optional("shards", shards).map(|placed| placed.value),
             log: reader.value("log", filter),
             log_json: reader.value("log-format", format),
             log_personal: reader.value("log-personal", value::switch),
@@ -274,6 +297,12 @@ fn shards(text: &str) -> Result<u32, String> {
         }
         n => Ok(n),
     }
+}
+
+/// How many allocations one user may have if nothing is said.
+fn most_of_user(ports: &RangeInclusive<u16>) -> u32 {
+    // At most 65,535 ports.
+    (ports.len() / PART_OF_USER).max(LEAST_OF_USER) as u32
 }
 
 fn filter(text: &str) -> Result<String, String> {
@@ -385,6 +414,19 @@ fn judge_alternates(
                 format!("{address} is the second of its family: a client is told one; give one of each");
             reader.mistake(&it.place, sentence);
         }
+    }
+}
+
+/// Ports are shared out in pairs, an even one and the one above (EVEN-PORT).
+fn judge_shards(reader: &mut Reader<'_>, shards: Option<&Placed<u32>>, ports: &RangeInclusive<u16>) {
+    let (from, to) = (u32::from(*ports.start()), u32::from(*ports.end()));
+    let pairs = to.div_ceil(2) - from.div_ceil(2);
+    if let Some(shards) = shards.filter(|shards| shards.value > pairs.max(1)) {
+        let sentence = format!(
+            "{} shards need two ports each, and {from}-{to} has not so many: leave --shards out, or give more --ports",
+            shards.value
+        );
+        reader.mistake(&shards.place, sentence);
     }
 }
 

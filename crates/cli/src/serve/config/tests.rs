@@ -105,6 +105,35 @@ fn times_rates_and_limits_have_units() {
     assert_eq!((settings.max_allocations, settings.max_allocations_per_user), (Some(1_000), Some(10)));
 }
 
+/// One user is not to have all ports, unless that is meant.
+#[test]
+fn one_user_has_a_part_of_the_ports_unless_more_is_said() {
+    let most = |text: &str| file(text).unwrap().max_allocations_per_user;
+    assert_eq!(most(""), Some(4_096), "a quarter of 16,384");
+    assert_eq!(most("ports = '1024-65535'"), Some(16_128));
+    assert_eq!(most("ports = '20000-20009'"), Some(100));
+    assert_eq!(most("max-allocations-per-user = 'none'"), None);
+    assert_eq!(most("max-allocations-per-user = 20000"), Some(20_000));
+}
+
+/// Each shard has a part of the ports, and refuses clients when that is taken.
+#[test]
+fn shards_are_as_many_as_the_ports_are_enough_for() {
+    let count = |text: &str, cores| file(text).unwrap().shard_count(cores);
+    assert_eq!((count("", 1), count("", 16), count("", 200)), (1, 16, 64));
+    assert_eq!((count("ports = '1024-65535'", 200), count("ports = '20000-20255'", 8)), (128, 1));
+    assert_eq!((count("ports = '20000-20511'", 8), count("ports = '20000-20000'", 8)), (2, 1));
+    // Who says how many has them, if each has a pair.
+    assert_eq!(count("ports = '20000-20009'\nshards = 5", 1), 5);
+    assert_eq!(count("ports = '20001-20001'\nshards = 1", 1), 1);
+    for text in ["ports = '20000-20009'\nshards = 6", "ports = '20001-20010'\nshards = 5"] {
+        let said = mistakes(text);
+        assert!(said.starts_with("ginnel.toml:2:10") && said.contains("more --ports"), "{said}");
+    }
+    let stun = sources(&["--stun-only", "--ports", "1-2", "--shards", "9"], &[], "").resolve().unwrap();
+    assert_eq!(stun.shard_count(1), 9, "nothing is relayed");
+}
+
 /// Each mistake alone: where it is found, and what is said of it.
 #[test]
 fn every_mistake_says_where_it_is_and_what_to_do() {
