@@ -344,8 +344,16 @@ fn sockets(registry: &mut Registry, shards: &[driver::Stats]) {
         &[
             ("malformed", |it| it.streams_malformed),
             ("idle", |it| it.streams_idle),
+            ("slow", |it| it.streams_slow),
             ("stalled", |it| it.streams_stalled),
         ],
+    );
+    counter(
+        registry,
+        "dtls_challenged",
+        "Clients that began DTLS and were asked first to show that they hear",
+        shards,
+        |it| it.dtls_challenged,
     );
 }
 

@@ -10,8 +10,8 @@ use ginnel::{
     stun::{
         Class, LongTermCredential, Message, MessageWriter, Method, TransactionId,
         attribute::{
-            AlternateServer, AttributeType, Lifetime, RequestedTransport, XorMappedAddress, XorPeerAddress,
-            XorRelayedAddress,
+            AddressFamily, AlternateServer, AttributeType, ChannelNumber, Data, Lifetime,
+            RequestedAddressFamily, RequestedTransport, XorMappedAddress, XorPeerAddress, XorRelayedAddress,
         },
         client::{self, Client as Machine, ClientConfig, Event, FailureReason},
     },
@@ -99,6 +99,29 @@ impl Client {
     pub(crate) fn allocate(&mut self) -> Outcome {
         self.ask(Method::ALLOCATE, |open| open.attribute(&RequestedTransport::UDP))
     }
+    pub(crate) fn allocate_v6(&mut self) -> Outcome {
+        self.ask(Method::ALLOCATE, |open| {
+            let open = open.attribute(&RequestedTransport::UDP)?;
+            open.attribute(&RequestedAddressFamily(AddressFamily::Ipv6))
+        })
+    }
+
+    pub(crate) fn bind_channel(&mut self, channel: u16, peer: SocketAddr) -> Outcome {
+        self.ask(Method::CHANNEL_BIND, move |open| {
+            open.attribute(&ChannelNumber(channel))?.attribute(&XorPeerAddress(peer))
+        })
+    }
+
+    /// A Send indication: nobody answers.
+    pub(crate) fn indicate(&self, peer: SocketAddr, data: &[u8]) {
+        let mut buffer: Buffer = [0; 2048];
+        let mut packet = Packet::empty(&mut buffer);
+        let id = TransactionId::new([7; 12]);
+        let open = MessageWriter::new(&mut packet, Class::Indication, Method::SEND, id).unwrap();
+        open.attribute(&XorPeerAddress(peer)).unwrap().attribute(&Data(data)).unwrap().finish();
+        self.socket.send_to(packet.bytes(), self.server).unwrap();
+    }
+
     /// Of zero seconds: the end of the allocation.
     pub(crate) fn refresh(&mut self, seconds: u32) -> Outcome {
         self.ask(Method::REFRESH, move |open| open.attribute(&Lifetime(seconds)))

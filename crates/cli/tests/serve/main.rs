@@ -13,4 +13,5 @@ mod migration;
 mod network;
 mod program;
 mod relay;
+mod security;
 mod socket;

@@ -16,10 +16,11 @@ use crate::{
 };
 
 /// Where the host is.
-const HOST: &str = "198.51.100.1";
+pub(crate) const HOST: &str = "198.51.100.1";
+pub(crate) const HOST_V6: &str = "2001:db8::1";
 
 /// Runs it where there is loopback, one interface, and a way out that ends behind it. Skipped where that may not be had.
-fn on_a_host_of_its_own(test: impl FnOnce() + Send) {
+pub(crate) fn on_a_host_of_its_own(test: impl FnOnce() + Send) {
     let work = || {
         if let Err(why) =
             unshare(CloneFlags::CLONE_NEWNET).map_err(|e| e.to_string()).and_then(|()| furnish())
@@ -45,6 +46,8 @@ fn furnish() -> Result<(), String> {
         "link set lan0 up",
         "link set lan1 up",
         "route add default via 198.51.100.2",
+        "address add 2001:db8::1/64 dev lan0 nodad",
+        "route add default via 2001:db8::2 dev lan0",
     ] {
         let output =
             Command::new("ip").args(line.split(' ')).output().map_err(|error| format!("ip: {error}"))?;
@@ -65,7 +68,9 @@ fn the_bare_command_is_a_working_server() {
             "listening tcp 127.0.0.1:3478",
             "listening udp 198.51.100.1:3478",
             "listening tcp 198.51.100.1:3478",
+            "listening udp [2001:db8::1]:3478",
             "relaying 198.51.100.1 ports 49152-65535",
+            "relaying 2001:db8::1 ports 49152-65535",
         ] {
             assert!(serve.announced.iter().any(|it| it == line), "{line}: {serve:?}");
         }

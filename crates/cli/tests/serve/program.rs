@@ -174,6 +174,14 @@ impl Serve {
         value.unwrap_or_else(|| panic!("there is no {name}:\n{text}")).parse().unwrap()
     }
 
+    /// Octets of memory that it has in use.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it runs");
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// What it has logged so far.
     pub(crate) fn logged(&self) -> String {
         self.logged.lock().unwrap().clone()
