@@ -148,30 +148,32 @@ impl Control {
                 },
                 Some(report) = self.reports.recv() => {
                     if course.is_lost(report) {
-                        error!(?report, "a shard has ended by itself, and its clients' relays with it: the others are drained");
+                        error!(?report, "a shard has ended by itself, and its clients' relays with it");
                     }
                     course.reported(report)
                 }
                 _ = tick.tick() => self.look(),
-                () = wait(until) => {
-                    return course.outcome().and(Err("some streams did not end in time".to_string()));
-                }
+                () = wait(until) => course.late(),
             };
             match step {
                 Step::Nothing => {}
-                Step::Drain => self.drain(),
+                Step::Drain => until = Some(self.drain()),
                 Step::Close => until = Some(self.close()),
                 Step::End => {
                     info!("ended");
                     return course.outcome();
                 }
                 Step::EndAtOnce => return Err("ended at once, at a second signal".to_string()),
+                Step::GiveUp => {
+                    return course.outcome().and(Err("some streams did not end in time".to_string()));
+                }
             }
         }
     }
 
-    /// Takes no more allocations, and waits for those that there are.
-    fn drain(&self) {
+    /// Takes no more allocations, and waits for those that there are: no longer than until then, since shards end what is left
+    /// after the time that they are given.
+    fn drain(&self) -> Instant {
         let seconds = self.settings.drain_time.as_secs();
         info!(seconds, "draining: no new allocations; a second signal ends at once");
         notify("STOPPING=1");
@@ -181,11 +183,13 @@ impl Control {
         self.health.fleet.tell(move |driver, _| {
             driver.with(|server, now| server.drain(now, now + time, &alternates));
         });
+        Instant::now() + time + CLOSING
     }
 
     /// Says goodbye to what streams are left, until then.
     fn close(&self) -> Instant {
         info!("closing");
+        self.health.drain();
         self.health.fleet.tell(|driver, _| driver.with(|server, now| server.close(now)));
         Instant::now() + CLOSING
     }
@@ -435,9 +439,9 @@ mod tests {
         Sources { flags, ..Sources::default() }
     }
 
-    /// Its relays are gone; whoever starts it again can do so as soon as the other's clients have had their time.
+    /// Whoever starts it again can do so at once.
     #[tokio::test]
-    async fn a_shard_that_panics_drains_the_others_and_fails() {
+    async fn a_shard_that_panics_ends_the_program_with_an_error() {
         let sources =
             sources(&[("user", "a:b"), ("listen", "127.0.0.1:0"), ("shards", "2"), ("drain-time", "1d")]);
         let settings = sources.resolve().unwrap();

@@ -1,7 +1,9 @@
 //! The way to the end: which signals and which reports of shards lead to which step. No I/O; the process around it does the steps.
 //!
 //! ```text
-//!   serving --- signal, or a shard that ends by itself ---> draining --- every shard has drained ---> closing --- every shard has ended
+//!   serving --- signal ---> draining --- every shard has drained ---> closing --- every shard has ended
+//!      |                                                                ^
+//!      +------------------ a shard has ended by itself ------------------+
 //! ```
 
 use super::app::Report;
@@ -43,6 +45,8 @@ pub(super) enum Step {
     End,
     /// Whoever asks twice does not want to wait.
     EndAtOnce,
+    /// What was waited for does not come.
+    GiveUp,
 }
 
 impl Course {
@@ -58,8 +62,11 @@ impl Course {
         }
     }
 
-    /// What a shard says. One that ends by itself takes its clients with it and nobody can bring it back, so the others are
-    /// drained, and then a supervisor may start all of them again.
+    /// What a shard says.
+    ///
+    /// One that ends by itself takes its clients' relays with it, and nobody can bring it back. Nor do the others serve on: the
+    /// system deals all clients out anew among the sockets that are left, so that many come to a shard that does not know
+    /// them. All of them are back soonest if the program ends, and a supervisor starts it again.
     pub(super) fn reported(&mut self, report: Report) -> Step {
         let (number, is) = match report {
             Report::Drained(number) => (number, Shard::Drained),
@@ -73,11 +80,19 @@ impl Course {
         }
         match self.phase {
             _ if self.shards.iter().all(|shard| *shard == Shard::Ended) => Step::End,
-            Phase::Serving if self.lost.is_some() => self.enter(Phase::Draining, Step::Drain),
+            Phase::Serving if self.lost.is_some() => self.enter(Phase::Closing, Step::Close),
             Phase::Draining if !self.shards.contains(&Shard::Serves) => {
                 self.enter(Phase::Closing, Step::Close)
             }
             _ => Step::Nothing,
+        }
+    }
+
+    /// The time for draining is over and some shard has not said that it has drained, or that for closing.
+    pub(super) fn late(&mut self) -> Step {
+        match self.phase {
+            Phase::Draining => self.enter(Phase::Closing, Step::Close),
+            Phase::Serving | Phase::Closing => Step::GiveUp,
         }
     }
 
@@ -129,14 +144,12 @@ mod tests {
         assert_eq!(course.asked_to_end(), Step::EndAtOnce);
     }
 
-    /// What its clients had is gone; those of the others have their time, and the program fails.
     #[test]
-    fn a_shard_that_ends_by_itself_drains_the_others() {
+    fn a_shard_that_ends_by_itself_ends_the_others() {
         let mut course = Course::new(3);
         assert!(course.is_lost(Ended(1)) && !course.is_lost(Drained(1)));
-        assert_eq!(course.reported(Ended(1)), Step::Drain);
-        let steps = after(&mut course, &[Drained(0), Drained(2), Ended(2), Ended(0)]);
-        assert_eq!(steps, [Step::Nothing, Step::Close, Step::Nothing, Step::End]);
+        assert_eq!(course.reported(Ended(1)), Step::Close);
+        assert_eq!(after(&mut course, &[Ended(2), Ended(0)]), [Step::Nothing, Step::End]);
         assert!(course.outcome().unwrap_err().contains("shard 1 has ended by itself"));
     }
 
@@ -147,6 +160,18 @@ mod tests {
         assert!(course.outcome().is_err());
     }
 
+    /// One that hangs keeps nobody from ending the program.
+    #[test]
+    fn what_does_not_come_is_not_waited_for_without_end() {
+        let mut course = Course::new(2);
+        course.asked_to_end();
+        course.reported(Drained(0));
+        assert_eq!(course.late(), Step::Close);
+        assert_eq!(course.reported(Ended(0)), Step::Nothing);
+        assert_eq!(course.late(), Step::GiveUp);
+    }
+
+    /// Nobody will start it again, so calls that still go on have their time.
     #[test]
     fn a_shard_that_ends_while_it_drains_is_waited_for_no_longer() {
         let mut course = Course::new(2);

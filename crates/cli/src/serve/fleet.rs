@@ -18,6 +18,7 @@ use ginnel::{
     turn::server::{Server, Shared},
 };
 use tokio::sync::mpsc;
+use tracing::error;
 
 use super::{
     app::{Report, ShardApp},
@@ -26,6 +27,9 @@ use super::{
     privacy::Privacy,
     sockets::Opened,
 };
+
+/// How long a shard may have hundreds of commands to obey: one that hangs must not keep the program from hearing signals.
+const BUSY: Duration = Duration::from_secs(2);
 
 /// A driver of a shard.
 pub(super) type ShardDriver = Driver<Tokio, Server>;
@@ -89,9 +93,14 @@ impl Fleet {
     /// Gives each shard a command. Those that have ended do not mind.
     pub(super) fn tell(&self, command: impl FnOnce(&mut ShardDriver, u8) + Clone + Send + 'static) {
         for (shard, handle) in (0..).zip(&self.handles) {
-            loop {
+            let until = std::time::Instant::now() + BUSY;
+            let tell = || {
                 let command = command.clone();
-                if handle.tell(move |driver| command(driver, shard)) != Err(NotTold::Busy) {
+                handle.tell(move |driver| command(driver, shard))
+            };
+            while tell() == Err(NotTold::Busy) {
+                if std::time::Instant::now() >= until {
+                    error!(shard, "a shard does nothing that it is told");
                     break;
                 }
                 // It has hundreds to obey, which takes it less than it takes to say so.

@@ -35,7 +35,7 @@ fn every_secret_makes_credentials_beside_users() {
 
 #[test]
 fn quotas_hold_over_all_shards() {
-    let args = ["--listen", "127.0.0.1:0", "--user", "a:b", "--user", "c:d", "--shards", "2"];
+    let args = ["--listen", "127.0.0.1:0", "--user", "a:b", "--user", "c:d", "--shards", "4"];
     let serve =
         Serve::start(&[&args[..], &["--max-allocations", "5", "--max-allocations-per-user", "3"]].concat());
     let mut clients = Vec::new();
