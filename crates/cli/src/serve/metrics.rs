@@ -205,6 +205,7 @@ fn relayed(registry: &mut Registry, shards: &[Stats]) {
             ("bad_send", |it| it.bad_sends),
             ("not_permitted", |it| it.not_permitted),
             ("over_bandwidth", |it| it.over_bandwidth),
+            ("no_client", |it| it.no_client),
             ("no_allocation", |it| it.no_allocation),
             ("malformed", |it| it.discarded),
         ],

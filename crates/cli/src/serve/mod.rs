@@ -46,6 +46,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     if let Some(files) = settings.identity.as_ref().filter(|_| tls.as_ref().is_some_and(identity::is_past)) {
         eprintln!("warning: {}: {}", files.cert.display(), identity::PAST);
     }
+    if let Some(sentence) = settings.about_ports() {
+        eprintln!("warning: {sentence}");
+    }
     if options.print {
         return Ok(());
     }

@@ -121,6 +121,16 @@ fn keys_and_certificates_that_cannot_work_are_told() {
     assert!(stderr(&output).contains("one link alone"), "{}", stderr(&output));
 }
 
+#[test]
+fn a_range_of_ports_below_1024_is_warned_of() {
+    for (ports, is_warned) in [("1-100", true), ("1023-2000", true), ("1024-2000", false)] {
+        let output = run(&["--user", "a:b", "--ports", ports, "--check-config"]);
+        assert!(output.status.success());
+        let said = format!("warning: ports {ports}: relays below 1024");
+        assert_eq!(stderr(&output).contains(&said), is_warned, "{ports}: {output:?}");
+    }
+}
+
 /// A server that nobody can reach over TLS goes on over UDP, and says so.
 #[test]
 fn a_certificate_of_another_time_is_warned_of() {

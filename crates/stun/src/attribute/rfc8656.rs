@@ -17,7 +17,7 @@
 //! ```
 //!
 //! The zero bits are ignored when read. All of RFC 5766 and RFC 6156 reads the same, save that there DATA alone comes
-//! in Data indications, and channels reach to 0x7FFE.
+//! in Data indications, and channels reach to 0x7FFF.
 
 use core::{
     fmt,
@@ -50,7 +50,7 @@ use crate::{
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ChannelNumber(pub u16);
 impl ChannelNumber {
-    /// RFC 8656 section 12: the channels there are. RFC 5766 section 11 had those up to 0x7FFE.
+    /// RFC 8656 section 12: the channels there are. RFC 5766 section 11 had those up to 0x7FFF (its section 11.2 up to 0x7FFE).
     pub const RANGE: RangeInclusive<u16> = 0x4000..=0x4FFF;
 }
 impl Attribute<'_> for ChannelNumber {

@@ -149,7 +149,8 @@ impl AuthConfig {
         }
         self
     }
-    /// With nonces that live at least as long as `period`, and less than twice as long. At least a second.
+    /// With nonces that live at least as long as `period`, and less than twice as long. At least a second; a TURN server should
+    /// take half an hour at the most, so that none lives for an hour (RFC 8656 section 5).
     #[must_use]
     pub const fn with_nonce_period(mut self, period: Duration) -> Self {
         if let Mechanism::LongTerm { nonce_period, .. } = &mut self.mechanism {

@@ -141,6 +141,11 @@ impl Allocation {
     pub(super) const fn local_for(&self, peer: IpAddr) -> Option<SocketAddr> {
         self.locals[place(peer)]
     }
+    /// Whether its client's stream has ended, so that there is nowhere to send to until it is moved (RFC 8016).
+    #[inline]
+    pub(super) const fn is_left(&self) -> bool {
+        self.client.remote.port() == 0
+    }
     /// When the first of its relayed addresses expires.
     pub(super) fn expires(&self) -> Option<Instant> {
         self.relays.iter().flatten().map(|relay| relay.expires).min()

@@ -179,7 +179,7 @@ impl Limits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChannelNumbers {
-    /// 0x4000-0x7FFF (RFC 5766 section 11): clients of that RFC draw from all of them. RFC 8656 section 12 gives those from
+    /// 0x4000-0x7FFF (RFC 5766 section 11, though its section 11.2 ends with 0x7FFE): clients of that RFC draw from all of them. RFC 8656 section 12 gives those from
     /// 0x5000 on to other protocols, which a port that only TURN has does not meet.
     #[default]
     Rfc5766,

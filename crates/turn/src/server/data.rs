@@ -23,6 +23,7 @@ use ginnel_stun::{
 
 use super::{
     Handover, Server,
+    allocation::Allocation,
     asked::{RelayTransport, is_known},
     policy::Direction,
 };
@@ -133,6 +134,11 @@ impl Server {
             allocation.stats.dropped += 1;
             return Handled::Consumed;
         }
+        if allocation.is_left() {
+            self.stats.no_client += 1;
+            allocation.stats.dropped += 1;
+            return Handled::Consumed;
+        }
         let (len, limits) = (input.packet.len(), &self.config.bandwidth);
         if limits.is_limited()
             && !allocation.bandwidth.admits(now, Direction::FromPeer, len, limits, &allocation.claim)
@@ -168,9 +174,8 @@ impl Server {
             IcmpVersion::V6 => matches!(error.kind, 1..=3),
         };
         let Some(slot) = self.table.relay(path.local).filter(|_| told) else { return };
-        let Some(allocation) = self.table.get(slot).filter(|it| it.permits(now, path.remote.ip())) else {
-            return;
-        };
+        let hears = |it: &&Allocation| it.permits(now, path.remote.ip()) && !it.is_left();
+        let Some(allocation) = self.table.get(slot).filter(hears) else { return };
         if self.icmp.len() < ICMP_WAITING_MAX {
             self.icmp.push_back(IcmpWaiting { client: allocation.client, peer: path.remote, error });
         }

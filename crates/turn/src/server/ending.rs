@@ -86,12 +86,7 @@ impl Server {
     pub(super) fn expire(&mut self, now: Instant) {
         for _ in 0..ENDED_AT_ONCE {
             let Some((_, slot)) = self.table.next_expiry().filter(|&(at, _)| at <= now) else { break };
-            for place in 0..2 {
-                let relay = self.table.get(slot).and_then(|it| it.relays[place]);
-                if relay.is_some_and(|it| it.expires <= now) {
-                    self.end_relay(slot, place, EndReason::Expired);
-                }
-            }
+            self.expire_slot(now, slot);
         }
         while let Some(reserved) = self.reservations.expired(now) {
             self.give_back(&reserved.relay);
@@ -99,6 +94,15 @@ impl Server {
         self.expire_openings(now);
         if self.draining.as_ref().is_some_and(|it| it.deadline <= now) {
             self.end_all(EndReason::Drained, ENDED_AT_ONCE);
+        }
+    }
+    /// Ends what has expired of one allocation.
+    pub(super) fn expire_slot(&mut self, now: Instant, slot: u32) {
+        for place in 0..2 {
+            let relay = self.table.get(slot).and_then(|it| it.relays[place]);
+            if relay.is_some_and(|it| it.expires <= now) {
+                self.end_relay(slot, place, EndReason::Expired);
+            }
         }
     }
     /// Ends so many allocations, finished ones, and all that are not.

@@ -80,6 +80,10 @@ impl Server {
             self.stats.handed_over += 1;
             return Handled::Data(Handover { shard });
         }
+        // A host that slept may hear of its clients before it looks at its timers.
+        if let Some(slot) = self.table.client(&path) {
+            self.expire_slot(now, slot);
+        }
         let verdict = self.check(now, path, &message);
         match self.obey(now, path, head, verdict, &mut input.packet) {
             Some(transmit) => Handled::Send(transmit),
@@ -267,11 +271,15 @@ impl Server {
         // What the configuration has left behind is the server's own as long as there are relays on it, of whichever shard.
         let in_use = self.addresses.iter().map(|it| it.relay).filter(|it| self.live.is_in_use(it.external));
         let in_use = in_use.flat_map(|it| [it.local, it.external]);
-        self.peers = in_use.fold(self.config.peer_filter(), PeerFilter::with_own_address);
-        self.cut_off(now);
+        let peers = in_use.fold(self.config.peer_filter(), PeerFilter::with_own_address);
+        let old = core::mem::replace(&mut self.peers, peers);
+        if self.peers != old {
+            self.cut_off(now);
+        }
     }
     /// Takes permissions and channels from whoever is not to be reached any more, and judges anew which of the others are
-    /// the server's own. All allocations are walked: with 100,000 of them that takes some tens of milliseconds.
+    /// the server's own. All allocations are walked: with 100,000 of them that takes some tens of milliseconds, which a data
+    /// path that asks the filter of each packet would take again and again.
     fn cut_off(&mut self, now: Instant) {
         let slots: Vec<u32> = self.table.slots().map(|(slot, _)| slot).collect();
         let (peers, live) = (&self.peers, &self.live);

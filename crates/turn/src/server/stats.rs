@@ -38,6 +38,9 @@ pub struct Stats {
     pub bad_sends: u64,
     /// Datagrams of peers without permission: discarded.
     pub not_permitted: u64,
+    /// Datagrams of peers for an allocation whose client's stream has ended, and that has not come back by another yet
+    /// (RFC 8016): discarded.
+    pub no_client: u64,
     /// Messages that exceeded the bandwidth of a user or an allocation: discarded.
     pub over_bandwidth: u64,
     /// ICMP errors passed on to clients.
@@ -105,7 +108,8 @@ pub struct AllocationStats {
     pub to_peers: Traffic,
     /// From its peers to its client.
     pub to_client: Traffic,
-    /// Messages either way that were discarded: not permitted, no such channel, beyond the bandwidth.
+    /// Messages either way that were discarded: not permitted, no such channel, beyond the bandwidth, for a client that is
+    /// away.
     pub dropped: u64,
 }
 

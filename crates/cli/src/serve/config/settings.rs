@@ -32,6 +32,8 @@ pub(crate) const PORT: u16 = 3478;
 pub(crate) const TLS_PORT: u16 = 5349;
 /// RFC 8656 section 3.2: the default lifetime, below which there is no use in limiting it.
 const LIFETIME: Duration = Duration::from_secs(600);
+/// RFC 8656 section 7.2: ports that relays should not have begin at 0 and end here.
+const WELL_KNOWN: u16 = 1023;
 /// Users whose keys are kept in the memory of each shard.
 pub(crate) const USERS_MAX: usize = 100_000;
 /// Clients are dealt out to the shards by chance, and each shard has a part of the ports: those of 256 or more fill evenly
@@ -142,6 +144,17 @@ impl Settings {
     /// As many shards as the ports are enough for.
     pub(crate) fn shards_with_room(&self) -> usize {
         (self.ports.len() / PORTS_PER_SHARD).max(1)
+    }
+
+    /// What is to be said of the ports that relays have, if anything.
+    pub(crate) fn about_ports(&self) -> Option<String> {
+        let (first, last) = (self.ports.start(), self.ports.end());
+        (*first <= WELL_KNOWN).then(|| {
+            format!(
+                "ports {first}-{last}: relays below 1024 look like services of this host, and RFC 8656 advises against them; \
+                 49152-65535 is usual"
+            )
+        })
     }
 
     /// Reads the certificate and its key, and sees that they are good for the listeners.

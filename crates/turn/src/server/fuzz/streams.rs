@@ -72,14 +72,14 @@ impl World {
             return;
         }
         let is_taken = allocation.permits(self.now, peer.ip()) && allocation.refuses(peer).is_none();
-        let at = allocation.at;
+        let at = allocation.at.expect("somebody has it on this path");
         self.driver.streams.push(stream);
         self.server.handle_notice(self.now, Notice::Accepted { path: stream, alpn: None });
         self.settle();
         let told = self.driver.sent.pop();
         assert_eq!(told.is_some(), is_taken, "{stream}");
         let Some((to, octets)) = told else { return };
-        assert!(at.map_or(to.remote.port() == 0, |at| to == path(at)));
+        assert_eq!(to, path(at));
         let message = Message::parse(&octets).expect("a message");
         assert_eq!((message.class(), message.method()), (Class::Indication, Method::CONNECTION_ATTEMPT));
         assert_eq!(message.get(), Ok(Some(XorPeerAddress(peer))));

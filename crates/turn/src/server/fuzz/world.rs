@@ -481,16 +481,18 @@ impl World {
         let peer = if script.below(4) == 0 { PEERS[5] } else { peer };
         let len = script.below(9);
         let data = script.octets(len);
-        let Some(allocation) = self.of(client).filter(|it| !it.is_tcp) else { return };
+        // One that nobody has on this path, or that nobody has on any.
+        let of = self.of(client).or_else(|| self.model.iter().find(|it| it.at.is_none()));
+        let Some(allocation) = of.filter(|it| !it.is_tcp) else { return };
         let (name, Some(relay)) = (allocation.name, allocation.relay_for(peer.ip())) else { return };
         let out = self.receive(Path::udp(relay, peer), data);
         let Some(allocation) = self.model.iter().find(|it| it.name == name) else { return };
-        if !allocation.permits(self.now, peer.ip()) {
+        let Some(at) = allocation.at.filter(|_| allocation.permits(self.now, peer.ip())) else {
             assert_eq!(out, None);
             return;
-        }
-        let (to, octets) = out.expect("it is permitted");
-        assert_eq!(Some(to), allocation.at.map(path).or(Some(to).filter(|it| it.remote.port() == 0)));
+        };
+        let (to, octets) = out.expect("it is permitted, and somebody is there");
+        assert_eq!(to, path(at));
         match allocation.channel_of(self.now, peer) {
             Some(number) => {
                 let header = [number.to_be_bytes(), (data.len() as u16).to_be_bytes()].concat();

@@ -12,6 +12,7 @@ use ginnel_stun::{
 use super::Move;
 use crate::server::{
     AllocationId, Event, Server,
+    allocation::Allocation,
     answer::Reply,
     asked::{RelayTransport, read},
     policy::Ticket,
@@ -59,6 +60,7 @@ impl Server {
         read::<MobilityTicket<'_>>(message)?;
         let ticket = self.brings(message).ok_or(BAD)?;
         let slot = self.slot_of(ticket).ok_or(Reply::Error(437))?;
+        self.expire_slot(now, slot);
         let Some(allocation) = self.table.get(slot) else { return Err(Reply::Error(437)) };
         let Some(mobility) = &allocation.mobility else { return Err(BAD) };
         let verdict = mobility.judge(now, allocation.client, ticket.serial, from);
@@ -92,7 +94,7 @@ impl Server {
         let (id, user) = (allocation.id, Arc::clone(&allocation.user));
         self.tell(Event::Moved { id, user, client: to });
         // Where the old stream has ended already there is nothing to wait for.
-        if self.table.get(slot).is_some_and(|it| is_nowhere(&it.client)) {
+        if self.table.get(slot).is_some_and(Allocation::is_left) {
             self.table.settle_move(slot, &to);
         }
     }
@@ -122,9 +124,6 @@ impl Server {
 pub(in crate::server) const fn nowhere(client: Path) -> Path {
     let ip = core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
     Path::new(client.transport, client.local, core::net::SocketAddr::new(ip, 0))
-}
-fn is_nowhere(client: &Path) -> bool {
-    client.remote.port() == 0
 }
 
 /// Whether a Refresh request brings a ticket, good or bad.

@@ -135,8 +135,8 @@ impl Server {
         let is_live = |peer| self.live.is_live(Transport::Tcp, peer);
         let slot = self.table.relay(stream.local);
         let allocation = slot.and_then(|slot| self.table.get(slot)).filter(|it| {
-            // Of the server's own addresses the permission is for relays alone.
-            it.permits(now, peer.ip()) && self.peers.peer(peer, is_live).is_ok()
+            // Of the server's own addresses the permission is for relays alone. And somebody has to be there to be told.
+            it.permits(now, peer.ip()) && !it.is_left() && self.peers.peer(peer, is_live).is_ok()
         });
         let allocation = allocation.map(|it| it.id);
         self.connections.accepted(now, stream, allocation, &mut self.tokens);

@@ -1,6 +1,6 @@
 //! RFC 8016: allocations that move with their clients.
 
-use ginnel_core::{Path, Transport};
+use ginnel_core::{IcmpError, Notice, Path, Transport};
 use ginnel_stun::{Method, attribute::*};
 
 use super::{
@@ -209,7 +209,12 @@ fn rfc8016_3_2_2_the_end_of_the_old_stream_ends_the_move() {
     assert_eq!(goes_to(&mut rig, to_peer), new.path);
     // Break before make: the stream goes first, and the client comes back in time.
     rig.lose(new.path);
-    assert_eq!(rig.server.get().allocations(rig.now).count(), 1);
+    let before = rig.server.get().allocations(rig.now).next().unwrap().stats;
+    assert_eq!(rig.receive(to_peer, b"nobody"), Out::Nothing);
+    rig.notice(Notice::Unreachable { path: to_peer, error: IcmpError::v4(3, 3, 0) });
+    let after = rig.server.get().allocations(rig.now).next().unwrap().stats;
+    assert_eq!((after.to_client, after.dropped), (before.to_client, before.dropped + 1));
+    assert_eq!((rig.stats().no_client, rig.world.sent.len()), (1, 0));
     let mut back = Client::named("user", client_path(2));
     ticket_of(&refresh(&mut rig, &mut back, &next));
     assert_eq!(goes_to(&mut rig, to_peer), back.path, "there is nothing to wait for");
@@ -251,7 +256,21 @@ fn a_tcp_allocation_moves_to_streams_alone() {
     });
     let ticket = ticket_of(&said);
     assert_eq!(refresh(&mut rig, &mut Client::new(1), &ticket).code, 400);
-    ticket_of(&refresh(&mut rig, &mut Client::named("user", stream(1)), &ticket));
+    let mut new = Client::named("user", stream(1));
+    ticket_of(&refresh(&mut rig, &mut new, &ticket));
+    // While nobody is there to be told of it no connection of a peer is held.
+    assert_eq!(new.permit(&mut rig, PEER), 0);
+    rig.lose(old.path);
+    let peer = |n| Path::new(Transport::Tcp, said.relayed(), addr(&format!("203.0.113.9:{n}")));
+    for (n, is_held) in [(7_000, true), (7_001, false)] {
+        rig.world.streams.push(peer(n));
+        rig.notice(Notice::Accepted { path: peer(n), alpn: None });
+        assert_eq!((rig.world.streams.len(), rig.world.sent.len()), (1, usize::from(is_held)), "{n}");
+        rig.world.sent.clear();
+        if is_held {
+            rig.lose(new.path);
+        }
+    }
 }
 
 #[test]

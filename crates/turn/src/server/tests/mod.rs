@@ -2,6 +2,7 @@
 
 mod allocating;
 mod bounds;
+mod clock;
 mod mobility;
 mod relaying;
 mod rig;
