@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     client::{Client, binding, mapped, mapped_over_udp},
-    program::{PATIENCE, Serve, Signal, command, file},
+    program::{PATIENCE, Serve, Signal, file},
 };
 
 const LOCAL: [&str; 4] = ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
@@ -59,7 +59,7 @@ fn the_service_manager_is_told_when_it_is_ready_and_when_it_ends() {
             let n = manager.recv(&mut state).expect("it says something");
             String::from_utf8_lossy(&state[..n]).into_owned()
         };
-        let mut command = command(&["--stun-only", "--listen", "127.0.0.1:0"]);
+        let mut command = crate::program::command(&["--stun-only", "--listen", "127.0.0.1:0"]);
         command.env("NOTIFY_SOCKET", at);
         let mut serve = Serve::start_command(command);
         assert_eq!(hear(), "READY=1");

@@ -126,7 +126,7 @@ fn peers_are_denied_by_flags() {
 #[test]
 fn one_user_has_no_more_than_his_part_unless_it_is_said() {
     let count = |more: &[&str]| {
-        let args = ["--listen", "127.0.0.1:0", "--user", "a:b", "--ports", "40000-40479"];
+        let args = ["--listen", "127.0.0.1:0", "--user", "a:b", "--ports", "20000-20479"];
         let serve = Serve::start(&[&args[..], more].concat());
         let mut clients: Vec<_> = (0..122).map(|_| Client::new(serve.at("udp"), "a", "b")).collect();
         let outcomes: Vec<_> = clients.iter_mut().map(|client| client.allocate().unwrap().error).collect();
@@ -137,6 +137,21 @@ fn one_user_has_no_more_than_his_part_unless_it_is_said() {
     assert_eq!(count(&[]), Some(120));
     assert_eq!(count(&["--max-allocations-per-user", "121"]), Some(121));
     assert_eq!(count(&["--max-allocations-per-user", "none"]), None);
+}
+
+/// Each shard has a part of the ports: of few ports, one has all, so that all can be had.
+#[test]
+fn few_ports_make_one_shard_that_gives_out_all_of_them() {
+    let args = ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--user", "a:b"];
+    // Ports that the system gives to nobody by itself.
+    let serve = Serve::start(&[&args[..], &["--ports", "20501-20511"]].concat());
+    assert_eq!(serve.metric("ginnel_shards"), 1);
+    let mut clients: Vec<_> = (0..12).map(|_| Client::new(serve.at("udp"), "a", "b")).collect();
+    let answers: Vec<_> = clients.iter_mut().map(|client| client.allocate().unwrap()).collect();
+    let mut ports: Vec<_> = answers.iter().filter_map(|it| Some(it.relayed?.port())).collect();
+    ports.sort_unstable();
+    assert_eq!(ports, (20_501..=20_511).collect::<Vec<_>>());
+    assert_eq!(answers[11].error, Some(508));
 }
 
 /// Clients come to one address of the host, and relays are at another.

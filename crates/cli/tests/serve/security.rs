@@ -3,7 +3,7 @@
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
-    net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
+    net::{SocketAddr, TcpStream, UdpSocket},
 };
 
 use crate::{
@@ -95,7 +95,7 @@ fn sec_26_to_28_the_program_reaches_no_host_that_only_it_can_reach() {
         let (mut v4, mut v6) = (Client::new(at(HOST), "a", "b"), Client::new(at(HOST), "a", "b"));
         let relayed = v4.allocate().unwrap().relayed.unwrap();
         let relayed_v6 = v6.allocate_v6().unwrap().relayed.unwrap();
-        assert_eq!(relayed_v6.ip(), HOST_V6.parse::<IpAddr>().unwrap());
+        assert_eq!(relayed_v6.ip(), HOST_V6.parse::<std::net::IpAddr>().unwrap());
         let mut dropped = 0;
         for (client, peers, channel) in [(&mut v4, &V4, 0x4000), (&mut v6, &V6, 0x4000)] {
             for peer in peers {
