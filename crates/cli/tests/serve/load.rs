@@ -19,8 +19,8 @@ struct Stage {
 
 fn stage(name: &str) -> Stage {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_string()]).unwrap();
-    let cert = file(&format!("{name}-cert.pem"), &made.cert.pem()).to_str().unwrap().to_string();
-    let key = file(&format!("{name}-key.pem"), &made.signing_key.serialize_pem());
+    let cert = file(&format!("load-{name}-cert.pem"), &made.cert.pem()).to_str().unwrap().to_string();
+    let key = file(&format!("load-{name}-key.pem"), &made.signing_key.serialize_pem());
     let local = ["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0", "--dtls-listen", "127.0.0.1:0"];
     let more =
         ["--user", "a:b", "--allow-peer", "127.0.0.1", "--cert", &cert, "--key", key.to_str().unwrap()];
@@ -138,7 +138,7 @@ fn a_load_says_what_failed_and_fails() {
     assert_eq!(untrusted.status.code(), Some(1));
     assert!(stderr(&untrusted).contains("--ca FILE"), "{untrusted:?}");
     // Another certificate than the one that is trusted.
-    let other = file("failing-other.pem", &identity().0);
+    let other = file("load-failing-other.pem", &identity().0);
     let refused = run(&stage.uri("tls"), &["--user", "a:b", "--ca", other.to_str().unwrap()]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
 
