@@ -28,6 +28,12 @@ impl Browser {
         }
     }
 
+    /// Why it cannot be used on this machine for a scenario with a relay, if it cannot: whom it trusts is told by `certutil`.
+    #[must_use]
+    pub fn missing_for_relays(self) -> Option<String> {
+        self.missing().or_else(|| crate::missing("/usr/bin/certutil"))
+    }
+
     /// Why it cannot be used on this machine, if it cannot.
     #[must_use]
     pub fn missing(self) -> Option<String> {
@@ -35,20 +41,13 @@ impl Browser {
             Self::Chromium => "/usr/bin/chromium",
             Self::Firefox => "/usr/bin/firefox-esr",
         };
-        if !Path::new(program).exists() {
-            return Some(format!(
-                "{program} is not installed (as root on Debian, `cargo xtask test` installs it)"
-            ));
+        if let Some(why) = crate::missing(program) {
+            return Some(why);
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
         if !std::env::split_paths(&path).any(|dir| dir.join("node").is_file()) {
             return Some(
                 "node is not installed (as root on Debian, `cargo xtask test` installs it)".to_string(),
-            );
-        }
-        if !Path::new("/usr/bin/certutil").exists() {
-            return Some(
-                "certutil is not installed (as root on Debian, `cargo xtask test` installs it)".to_string(),
             );
         }
         if !scripts().join("node_modules").is_dir() {

@@ -1,6 +1,6 @@
 //! coturn: the STUN and TURN server that most people run, and the tools that come with it.
 
-use std::{collections::BTreeSet, net::IpAddr, path::Path, process::Stdio};
+use std::{collections::BTreeSet, net::IpAddr, process::Stdio};
 
 use crate::{Daemon, Identity, Namespace, Scratch};
 
@@ -23,9 +23,7 @@ impl Coturn {
     /// Why it cannot be used on this machine, if it cannot.
     #[must_use]
     pub fn missing() -> Option<String> {
-        let program = "/usr/bin/turnserver";
-        let why = format!("{program} is not installed (as root on Debian, `cargo xtask test` installs it)");
-        (!Path::new(program).exists()).then_some(why)
+        crate::missing("/usr/bin/turnserver")
     }
 
     /// Starts it on these addresses and waits until it listens. `more` are further options.

@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Daemon {
     child: Child,
     said: Arc<Mutex<String>>,
+    lines: Mutex<Receiver<String>>,
 }
 
 impl Daemon {
@@ -35,14 +36,28 @@ impl Daemon {
         let said = Arc::new(Mutex::new(String::new()));
         let lines = listen(output, Arc::clone(&said));
         // From here on it is ended with this.
-        let started = Self { child, said };
+        let started = Self { child, said, lines: Mutex::new(lines) };
+        started.wait(&name, &mut ready);
+        started
+    }
+
+    /// Waits for another line, of those that came after the last that was waited for.
+    ///
+    /// # Panics
+    /// If none comes in 20 seconds.
+    pub fn wait_for(&self, mut wanted: impl FnMut(&str) -> bool) {
+        self.wait("the program", &mut wanted);
+    }
+
+    fn wait(&self, name: &str, wanted: &mut dyn FnMut(&str) -> bool) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let deadline = Instant::now() + PATIENCE;
         loop {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) if ready(&line) => return started,
+                Ok(line) if wanted(&line) => return,
                 Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => panic!("{name} is not ready; it said:\n{}", started.said()),
-                Err(RecvTimeoutError::Disconnected) => panic!("{name} ended; it said:\n{}", started.said()),
+                Err(RecvTimeoutError::Timeout) => panic!("{name} is not ready; it said:\n{}", self.said()),
+                Err(RecvTimeoutError::Disconnected) => panic!("{name} ended; it said:\n{}", self.said()),
             }
         }
     }

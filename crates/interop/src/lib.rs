@@ -8,13 +8,16 @@ mod crowd;
 mod daemon;
 mod drive;
 mod errand;
+mod hand;
 mod identity;
+mod inside;
 mod internet;
 mod namespace;
 mod peer;
 mod program;
 mod scratch;
 mod serve;
+mod talk;
 mod turnutils;
 
 pub use asker::{Asker, Attributes, Question, Said};
@@ -22,16 +25,26 @@ pub use browser::{Browser, Scenario, Screenshot};
 pub use coturn::Coturn;
 pub use crowd::Crowd;
 pub use daemon::Daemon;
-pub use drive::{Heard, drive};
+pub use drive::{Heard, drive, drive_until};
 pub use errand::{Arrived, By, Errand, Task, Until};
+pub use hand::{Answer, Hand, channel_data};
 pub use identity::Identity;
+pub use inside::Inside;
 pub use internet::{Gateway, Internet, Site};
 pub use namespace::Namespace;
 pub use peer::Peer;
 pub use program::{Demo, Program};
 pub use scratch::Scratch;
 pub use serve::Serve;
+pub use talk::Talk;
 pub use turnutils::{Credential, EchoPeer, Family, Mode, Verdict};
+
+/// Why a program of the machine cannot be used, if it cannot.
+#[must_use]
+pub fn missing(program: &str) -> Option<String> {
+    let why = format!("{program} is not installed (as root on Debian, `cargo xtask test` installs it)");
+    (!std::path::Path::new(program).exists()).then_some(why)
+}
 
 /// Whether a peer that cannot be had is a failure: CI installs everything.
 pub fn in_ci() -> bool {

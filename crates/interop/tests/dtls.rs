@@ -1,18 +1,20 @@
 //! Our server over DTLS (RFC 7350) with the client of OpenSSL. Our client over DTLS is in `turn.rs`, with the other transports.
 
 use std::{
-    io::{Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    process::{Command, Stdio},
+    time::Duration,
 };
 
-use ginnel_interop::{Coturn, Identity, Namespace, Scratch, Serve, skip};
+use ginnel_interop::{Identity, Namespace, Scratch, Serve, Talk, missing, skip};
+
+/// Long enough for a busy machine, and no test waits for it to pass.
+const LIMIT: Duration = Duration::from_secs(60);
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1));
 const HOST_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 1));
 
 fn stage() -> Option<Namespace> {
-    let namespace = match Coturn::missing() {
+    let namespace = match missing("/usr/bin/openssl") {
         Some(why) => Err(why),
         None => Namespace::new().map_err(|why| format!("no network namespace can be made: {why}")),
     };
@@ -25,14 +27,13 @@ fn serve(namespace: &Namespace, identity: &Identity) -> Serve {
 }
 
 /// `openssl s_client` towards our server, whose name and certificate it checks.
-fn s_client(namespace: &Namespace, scratch: &Scratch, identity: &Identity, more: &[&str]) -> Command {
+fn s_client(namespace: &Namespace, scratch: &Scratch, identity: &Identity, more: &[&str]) -> Talk {
     let authority = scratch.write("authority.pem", &identity.authority);
     let mut command = namespace.command("openssl");
     command.args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", Identity::NAME]);
     command.args(["-connect", &SocketAddr::new(HOST, Serve::TLS_PORT).to_string()]).args(more);
     command.arg("-CAfile").arg(authority);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
+    Talk::start(command)
 }
 
 #[test]
@@ -42,21 +43,15 @@ fn openssls_client_asks_our_server_over_dtls() {
     let _serve = serve(&namespace, &identity);
     // Two at once, and each twice: what one says is no other's.
     for transaction in [*b"a transactio", *b"another one "] {
-        let mut children = [(); 2].map(|()| {
-            s_client(&namespace, &scratch, &identity, &["-dtls1_2"]).spawn().expect("openssl starts")
-        });
-        for child in &mut children {
+        let mut clients = [(); 2].map(|()| s_client(&namespace, &scratch, &identity, &["-dtls1_2"]));
+        for client in &mut clients {
             // RFC 8489 section 5: a Binding request without attributes.
-            let request = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42], &transaction[..]].concat();
-            child.stdin.as_mut().expect("a pipe").write_all(&request).expect("room");
+            client.say(&[&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42], &transaction[..]].concat());
         }
-        for mut child in children {
-            let mut answer = [0; 20];
-            let read = child.stdout.as_mut().expect("a pipe").read_exact(&mut answer);
-            let _ = child.kill();
-            let output = child.wait_with_output().expect("openssl ends");
-            assert!(read.is_ok(), "{output:?}");
-            assert_eq!((&answer[..2], &answer[8..]), (&[1, 1][..], &transaction[..]));
+        for mut client in clients {
+            assert!(client.has_said(20, LIMIT), "{client:?}: {}", client.errors());
+            let answer = client.output();
+            assert_eq!((&answer[..2], &answer[8..20]), (&[1, 1][..], &transaction[..]));
         }
     }
 }
@@ -71,9 +66,12 @@ fn openssls_client_is_told_why_it_cannot_begin() {
     for (options, why) in
         [(&old[..], "alert protocol version"), (&none_in_common[..], "alert handshake failure")]
     {
-        let child = s_client(&namespace, &scratch, &identity, options).spawn().expect("openssl starts");
-        let output = child.wait_with_output().expect("openssl ends");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains(why), "{options:?}: {said}");
+        let mut client = s_client(&namespace, &scratch, &identity, options);
+        let status = client.ended(LIMIT);
+        let said = client.errors();
+        assert!(
+            status.is_some_and(|it| !it.success()) && said.contains(why),
+            "{options:?}: {status:?}: {said}"
+        );
     }
 }

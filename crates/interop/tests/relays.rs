@@ -23,7 +23,7 @@ fn uris(browser: Browser) -> [(String, &'static str); 3] {
 }
 
 fn stage(browser: Browser) -> Option<Namespace> {
-    let namespace = match browser.missing() {
+    let namespace = match browser.missing_for_relays() {
         Some(why) => Err(why),
         None => Namespace::new().map_err(|why| format!("no network namespace can be made: {why}")),
     };
