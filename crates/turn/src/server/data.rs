@@ -80,39 +80,37 @@ impl Server {
         input: &mut Receive<'_>,
     ) -> Handled<Handover> {
         self.arrived(slot, &input.path);
-        let sent = self.read_send(now, slot, input);
-        match sent {
-            Some(transmit) => Handled::Send(transmit),
-            None => {
-                self.stats.bad_sends += 1;
-                if let Some(allocation) = self.table.get_mut(slot) {
-                    allocation.stats.dropped += 1;
-                }
-                Handled::Consumed
-            }
-        }
-    }
-    fn read_send(&mut self, now: Instant, slot: u32, input: &mut Receive<'_>) -> Option<Transmit> {
-        let Send { peer, offset, len, dont_fragment } = Send::read(&input.packet, self.config.dont_fragment)?;
-        let allocation = self.table.get_mut(slot)?;
-        let permission = allocation.permission(now, peer.ip())?;
-        // RFC 6062 section 3: TCP relays pass on no datagrams.
-        let local = allocation.relay_for(peer.ip()).filter(|it| it.transport == RelayTransport::Udp)?.local;
-        if peer.port() == 0 || permission.own && !self.live.is_live(Transport::Udp, peer) {
-            return None;
-        }
+        let sent = Send::read(&input.packet, self.config.dont_fragment)
+            .and_then(|send| Some((self.relay_of_send(now, slot, send.peer)?, send)));
+        let Some(allocation) = self.table.get_mut(slot) else { return Handled::Consumed };
+        let Some((local, Send { peer, offset, len, dont_fragment })) = sent else {
+            self.stats.bad_sends += 1;
+            allocation.stats.dropped += 1;
+            return Handled::Consumed;
+        };
         let limits = &self.config.bandwidth;
         if limits.is_limited()
             && !allocation.bandwidth.admits(now, Direction::FromClient, len, limits, &allocation.claim)
         {
             self.stats.over_bandwidth += 1;
-            return None;
+            allocation.stats.dropped += 1;
+            return Handled::Consumed;
         }
-        input.packet.strip(offset)?;
-        input.packet.truncate(len);
         allocation.stats.to_peers.count(len);
         self.stats.to_peers.count(len);
-        Some(to_peer(input.path, input.ecn, Path::udp(local, peer), dont_fragment))
+        // It was looked at: both edges are there.
+        let _ = input.packet.strip(offset);
+        input.packet.truncate(len);
+        Handled::Send(to_peer(input.path, input.ecn, Path::udp(local, peer), dont_fragment))
+    }
+    /// From which relay socket an indication to this peer leaves, if it may.
+    fn relay_of_send(&self, now: Instant, slot: u32, peer: SocketAddr) -> Option<SocketAddr> {
+        let allocation = self.table.get(slot)?;
+        let permission = allocation.permission(now, peer.ip())?;
+        // RFC 6062 section 3: TCP relays pass on no datagrams.
+        let relay = allocation.relay_for(peer.ip()).filter(|it| it.transport == RelayTransport::Udp)?;
+        let is_there = peer.port() != 0 && (!permission.own || self.live.is_live(Transport::Udp, peer));
+        is_there.then_some(relay.local)
     }
 
     /// RFC 8656 sections 11.3 and 12.7: a datagram on a relayed transport address.

@@ -544,7 +544,14 @@ fn a_flood_is_cut_to_its_bandwidth_and_others_keep_theirs() {
     assert_eq!(calm, 500);
     // The other direction has a bucket of its own.
     let _ = rig.receive(clients[0].path, &channel_data(0x4000, &[0; 1_000])).sent();
-    assert_eq!(rig.stats().over_bandwidth, 10_000 - flood as u64);
+    let over = 10_000 - flood as u64;
+    assert_eq!(rig.stats().over_bandwidth, over);
+    // An indication that is too much is right for all that.
+    assert_eq!(clients[0].permit(&mut rig, PEER), 0);
+    let send = clients[0].send_indication(addr(PEER), &[0; 60_000]);
+    let passed = [(); 3].map(|()| rig.receive(clients[0].path, &send) != Out::Nothing);
+    assert_eq!(passed, [true, false, false]);
+    assert_eq!((rig.stats().over_bandwidth, rig.stats().bad_sends), (over + 2, 0));
 }
 
 #[test]
