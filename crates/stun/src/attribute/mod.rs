@@ -190,6 +190,32 @@ macro_rules! flag_attribute {
 }
 use flag_attribute;
 
+/// An attribute that is so many octets, no more and no fewer.
+macro_rules! array_attribute {
+    ($(#[$doc:meta])* $name:ident, $len:literal, $kind:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        pub struct $name(#[cfg_attr(feature = "serde", serde(with = "crate::attribute::hex"))] pub [u8; $len]);
+        impl Attribute<'_> for $name {
+            const TYPE: AttributeType = AttributeType::$kind;
+            #[inline]
+            fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
+                value.try_into().map(Self).map_err(|_| Malformed::Length)
+            }
+            #[inline]
+            fn encoded_len(&self) -> usize {
+                $len
+            }
+            #[inline]
+            fn write(&self, out: &mut [u8], _: TransactionId) {
+                out.copy_from_slice(&self.0);
+            }
+        }
+    };
+}
+use array_attribute;
+
 /// An attribute that is any octets. Only their number is printed: they may be secret, and they may be many. `$shown` is
 /// how they are serialised: `hex::Hex`, or `hex::Count` where they are a secret.
 macro_rules! octets_attribute {

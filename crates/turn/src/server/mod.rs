@@ -253,7 +253,8 @@ impl Server {
         }
     }
 
-    /// Ends what has expired: allocations, reservations, and all of them at the deadline of a drain.
+    /// Ends what has expired: allocations, reservations, and all of them at the deadline of a drain. No more than a few
+    /// milliseconds' worth in one call: as long as there is more, [`poll_timeout`](Self::poll_timeout) asks for the next at once.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.expire(now);
         self.connections.handle_timeout(now);

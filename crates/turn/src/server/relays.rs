@@ -272,6 +272,7 @@ impl Server {
             self.answers.push_back(Answer { path: *client, head, who, reply: Reply::Error(508) });
         }
         self.cancel(client);
+        self.look_for_the_end();
     }
     /// Nobody waits for the answer any more.
     pub(super) fn cancel(&mut self, client: &Path) -> bool {

@@ -34,6 +34,7 @@ use crate::{
     attribute::{
         Attribute, AttributeType, Malformed,
         address::{PLAIN, address_attribute, veil},
+        array_attribute,
     },
     message::TransactionId,
 };
@@ -76,37 +77,22 @@ address_attribute! {
     AlternateServer, ALTERNATE_SERVER, |_| PLAIN
 }
 
-/// USERHASH: the user, unnamed (RFC 8489 section 14.4).
-///
-/// ```
-/// use ginnel_stun::attribute::UserHash;
-///
-/// let user = UserHash::of("\u{30DE}\u{30C8}\u{30EA}\u{30C3}\u{30AF}\u{30B9}", "example.org");
-/// assert_eq!(user.0[..4], [0x4a, 0x3c, 0xf3, 0x8f]); // RFC 8489 appendix B.1
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct UserHash(#[cfg_attr(feature = "serde", serde(with = "crate::attribute::hex"))] pub [u8; 32]);
+array_attribute! {
+    /// USERHASH: the user, unnamed (RFC 8489 section 14.4).
+    ///
+    /// ```
+    /// use ginnel_stun::attribute::UserHash;
+    ///
+    /// let user = UserHash::of("\u{30DE}\u{30C8}\u{30EA}\u{30C3}\u{30AF}\u{30B9}", "example.org");
+    /// assert_eq!(user.0[..4], [0x4a, 0x3c, 0xf3, 0x8f]); // RFC 8489 appendix B.1
+    /// ```
+    UserHash, 32, USERHASH
+}
 impl UserHash {
     /// The hash of a user name and a realm, both prepared with OpaqueString.
     #[must_use]
     pub fn of(username: &str, realm: &str) -> Self {
         let hash = Sha256::new().chain_update(username).chain_update(":").chain_update(realm);
         Self(hash.finalize().into())
-    }
-}
-impl Attribute<'_> for UserHash {
-    const TYPE: AttributeType = AttributeType::USERHASH;
-    #[inline]
-    fn parse(value: &[u8], _: TransactionId) -> Result<Self, Malformed> {
-        value.try_into().map(Self).map_err(|_| Malformed::Length)
-    }
-    #[inline]
-    fn encoded_len(&self) -> usize {
-        32
-    }
-    #[inline]
-    fn write(&self, out: &mut [u8], _: TransactionId) {
-        out.copy_from_slice(&self.0);
     }
 }

@@ -55,6 +55,25 @@ fn a_driver_that_never_answers_holds_nobodys_quota() {
 }
 
 #[test]
+fn a_driver_that_never_answers_does_not_hold_up_a_drain() {
+    let (mut rig, mut client) = (Rig::new(), Client::new(0));
+    client.learn_nonce(&mut rig);
+    rig.world.hold = true;
+    assert!(
+        client
+            .try_ask(&mut rig, Method::ALLOCATE, &|it| it.attribute(&RequestedTransport::UDP).unwrap())
+            .is_none()
+    );
+    let (now, deadline) = (rig.now, rig.now + secs(3_600));
+    rig.server().drain(now, deadline, &[]);
+    rig.settle();
+    assert!(rig.events().is_empty());
+    rig.pass(secs(10));
+    assert_eq!((rig.events(), rig.world.sent.len()), ([Event::Drained].to_vec(), 1));
+    assert_eq!(rig.server.get().poll_timeout(), None);
+}
+
+#[test]
 fn a_half_opened_pair_is_given_up_whole() {
     let mut rig = Rig::with(config().with_ports(50_000..=50_003));
     let mut client = Client::new(0);
