@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use nix::sys::socket::MsgFlags;
 use rustix::{
     buffer::spare_capacity,
     event::epoll,
@@ -21,11 +21,13 @@ use rustix::{
 
 use super::{
     Server,
-    floor::{BATCH, SIZE, send, slices},
+    floor::{Inbox, Outbox},
 };
 
 /// Sockets that are looked at between two calls that wait.
 const READY: usize = 64;
+/// The largest datagram of a peer.
+const SIZE: usize = 2_048;
 /// What the listener is called; flows are called by their number.
 const LISTENER: u64 = u64::MAX;
 
@@ -89,41 +91,37 @@ pub(super) fn start() -> Option<Box<dyn Server>> {
 
 /// Until the program ends.
 fn forward(listener: &UdpSocket, epoll: &OwnedFd, flows: &Mutex<Flows>) {
-    let state = UdpSocketState::new(UdpSockRef::from(listener)).expect("a socket");
-    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(listener, 2 << 20);
     let mut events = Vec::with_capacity(READY);
-    let (mut requests, mut answers) = (vec![0; BATCH * SIZE * 32], vec![0; READY * SIZE]);
-    let mut metas = [RecvMeta::default(); BATCH];
+    let mut inbox = Inbox::new(listener);
+    let mut octets = vec![0; READY * SIZE];
     loop {
         events.clear();
         if epoll::wait(epoll, spare_capacity(&mut events), None).is_err() {
             continue;
         }
         let flows = flows.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut gathered = Vec::with_capacity(READY);
-        for (event, slot) in events.iter().zip(answers.chunks_exact_mut(SIZE)) {
+        let mut outbox = Outbox::default();
+        for (event, slot) in events.iter().zip(octets.chunks_exact_mut(SIZE)) {
             if event.data.u64() == LISTENER {
-                let came = state.recv(UdpSockRef::from(listener), &mut slices(&mut requests), &mut metas);
-                pass_on(&flows, &metas[..came.unwrap_or(0)], &requests);
+                pass_on(&flows, listener, &mut inbox);
                 continue;
             }
             let number = usize::try_from(event.data.u64()).unwrap_or(usize::MAX);
             let Some(flow) = flows.flows.get(number) else { continue };
             if let Ok(len) = flow.socket.recv(slot) {
-                gathered.push((flow.client.clone(), &slot[..len]));
+                outbox.push(listener, flow.client.clone(), &slot[..len]);
             }
         }
-        gathered.chunks(BATCH).for_each(|answers| send(listener, answers));
+        outbox.flush(listener);
     }
 }
 
 /// What clients have sent, to their peers.
-fn pass_on(flows: &Flows, metas: &[RecvMeta], requests: &[u8]) {
-    for (meta, slot) in metas.iter().zip(requests.chunks_exact(SIZE * 32)) {
-        let Some(flow) = flows.by_client.get(&meta.addr).and_then(|number| flows.flows.get(*number)) else {
-            continue;
-        };
-        for datagram in slot[..meta.len].chunks(meta.stride.max(1)) {
+fn pass_on(flows: &Flows, listener: &UdpSocket, inbox: &mut Inbox) {
+    for (meta, octets) in inbox.receive(listener, MsgFlags::empty()) {
+        let flow = flows.by_client.get(&meta.from.into()).and_then(|number| flows.flows.get(*number));
+        let Some(flow) = flow else { continue };
+        for datagram in octets.chunks(meta.segment.max(1)) {
             let _ = sendto(&flow.socket, datagram, SendFlags::empty(), &flow.peer);
         }
     }
