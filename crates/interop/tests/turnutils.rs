@@ -9,7 +9,8 @@ use ginnel_interop::{Coturn, Credential, EchoPeer, Identity, Mode, Namespace, Se
 /// Without `-c` each client has a second relay for RTCP, over which nothing is counted. With `-y` clients send to each other's
 /// relays, in pairs; `-T` implies it. `-P` has both wait for a connection and so returns half. `-N` binds a peer to a second
 /// channel, and stops at the refusal that it provokes. `-R` spoils every tenth message at random octets, its own requests too,
-/// and waits for ever where one of those is not answered: most runs end so, at any server.
+/// and waits for ever where one of those is not answered: most runs end so, at any server. Of 48 at ours 10 were whole, so of 24
+/// at once all lose about once in 300 times, and then there are further rounds.
 const MODES: &[(Mode, Verdict)] = &[
     (Mode::new("UDP, channels", &[]), BOTH),
     (Mode::new("UDP, Send indications", &["-s"]), BOTH),
