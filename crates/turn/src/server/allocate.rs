@@ -11,8 +11,8 @@ use ginnel_stun::{
 };
 
 use super::{
-    AllocationId, AllocationStats, Credentials, Event, Server,
-    allocation::{Allocation, Made, Neighbours},
+    AllocationId, Credentials, Event, Server,
+    allocation::{Allocation, Made, Neighbours, Rest},
     answer::{Allocated, Reply, Unknown},
     asked::{Head, RelayTransport, Wish, Wishes},
     few::Few,
@@ -140,14 +140,9 @@ impl Server {
         }
         let user = Arc::clone(opening.who.user());
         let token = opening.token;
-        let allocation = Allocation {
-            client: path,
-            mobility: opening.wishes.mobility.then(Box::default),
+        let rest = Rest {
             relays,
-            locals: [None; 2],
-            channels: Few::new(),
             permissions: Few::new(),
-            stats: AllocationStats::default(),
             bandwidth: Bandwidth::default(),
             claim: opening.claim,
             id: AllocationId(0),
@@ -155,6 +150,7 @@ impl Server {
             of_user: Neighbours::default(),
             made: Made { by: opening.head.id, lifetime, token, failed: opening.failed },
         };
+        let allocation = Allocation::new(&path, opening.wishes.mobility.then(Box::default), rest);
         let [first, second] = relays.map(|it| it.map(|it| it.external));
         let slot = self.table.insert(allocation);
         self.stats.allocated += 1;

@@ -48,10 +48,11 @@ impl Server {
             allocation.stats.dropped += 1;
             return Handled::Consumed;
         };
-        let Some(local) = allocation.local_for(channel.peer.ip()) else {
+        let peer = channel.peer();
+        let Some(local) = allocation.local_for(peer.ip()) else {
             return Handled::Consumed;
         };
-        if channel.own && !self.live.is_live(Transport::Udp, channel.peer) {
+        if channel.own && !self.live.is_live(Transport::Udp, peer) {
             self.stats.bad_channel_data += 1;
             allocation.stats.dropped += 1;
             return Handled::Consumed;
@@ -67,7 +68,7 @@ impl Server {
         // It was looked at: both edges are there.
         let _ = input.packet.strip(CHANNEL_HEADER);
         input.packet.truncate(len);
-        Handled::Send(to_peer(input.path, input.ecn, Path::udp(local, channel.peer), false))
+        Handled::Send(to_peer(input.path, input.ecn, Path::udp(local, peer), false))
     }
 
     /// RFC 8656 section 11.2.
@@ -150,10 +151,11 @@ impl Server {
         }
         allocation.stats.to_client.count(len);
         self.stats.to_clients.count(len);
-        let mut transmit = Transmit::to(allocation.client);
+        let client = allocation.client();
+        let mut transmit = Transmit::to(client);
         // RFC 8656 section 14, and 16 for streams.
         transmit.dont_fragment = false;
-        if allocation.client.transport == Transport::Udp {
+        if client.transport == Transport::Udp {
             transmit.ecn = input.ecn;
         }
         Handled::Send(transmit)
@@ -169,7 +171,7 @@ impl Server {
         let hears = |it: &&Allocation| it.permits(now, path.remote.ip()) && !it.is_left();
         let Some(allocation) = self.table.get(slot).filter(hears) else { return };
         if self.icmp.len() < ICMP_WAITING_MAX {
-            self.icmp.push_back(IcmpWaiting { client: allocation.client, peer: path.remote, error });
+            self.icmp.push_back(IcmpWaiting { client: allocation.client(), peer: path.remote, error });
         }
     }
     /// The next Data indication with an ICMP attribute.

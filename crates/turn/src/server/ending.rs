@@ -8,7 +8,7 @@ use ginnel_stun::auth::User;
 
 use super::{
     AllocationId, EndReason, Event, Server,
-    allocation::{Relay, place},
+    allocation::{Relay, Rest, place},
     answer::Reply,
     policy::Claim,
 };
@@ -57,14 +57,15 @@ impl Server {
             self.close_relay(relay, reason);
         }
         // RFC 6062 section 5.5.
-        self.connections.end(allocation.id, allocation.claim);
+        let stats = allocation.stats;
+        let Rest { id, user, claim, .. } = allocation.into_rest();
+        self.connections.end(id, claim);
         *match reason {
             EndReason::Deleted => &mut self.stats.deleted,
             EndReason::Expired => &mut self.stats.expired,
             _ => &mut self.stats.ended,
         } += 1;
-        let (id, stats) = (allocation.id, allocation.stats);
-        self.tell(Event::Ended { id, user: allocation.user, reason, stats });
+        self.tell(Event::Ended { id, user, reason, stats });
         self.look_for_the_end();
     }
     /// Ends one relayed address of an allocation, and the allocation with the last.

@@ -14,7 +14,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `data` | the data path, both ways |
-//! | `table`, `hash`, `few`, `timers`, `allocation` | where allocations are kept, so that their number does not matter |
+//! | `table`, `index`, `hash`, `few`, `compact`, `timers`, `allocation` | where allocations are kept, so that their number does not matter |
 //! | `asked`, `answer`, `requests` | what is read of a request, what is written over it, and what is between |
 //! | `allocate`, `relays`, `refresh`, `ending` | the life of an allocation |
 //! | `tcp` | connections of TCP relays (RFC 6062) |
@@ -30,6 +30,7 @@ mod allocate;
 mod allocation;
 mod answer;
 mod asked;
+mod compact;
 mod config;
 mod data;
 mod ending;
@@ -39,6 +40,7 @@ mod few;
 pub mod fuzz;
 mod handover;
 mod hash;
+mod index;
 mod mobility;
 pub mod policy;
 mod refresh;
@@ -409,7 +411,7 @@ impl Server {
         self.table.iter().map(move |it| AllocationInfo {
             id: it.id,
             user: it.user.name(),
-            client: it.client,
+            client: it.client(),
             relayed: it.relays.map(|relay| relay.map(|relay| relay.external)),
             expires_in: it.expires().map_or(Duration::ZERO, |at| at.saturating_since(now)),
             permissions: it.permissions.iter().filter(|it| it.expires.is_after(now)).count(),

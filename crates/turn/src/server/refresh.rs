@@ -108,8 +108,8 @@ impl Server {
         self.check_family(slot, peer.ip())?;
         let Some(allocation) = self.table.get_mut(slot) else { return Err(Reply::Error(437)) };
         allocation.sweep(now);
-        let bound = allocation.channels.iter().find(|it| it.number == number || it.peer == peer);
-        if bound.is_some_and(|it| it.number != number || it.peer != peer) {
+        let bound = allocation.channels.iter().find(|it| it.number == number || it.peer() == peer);
+        if bound.is_some_and(|it| it.number != number || it.peer() != peer) {
             return Err(BAD);
         }
         let is_new = bound.is_none();

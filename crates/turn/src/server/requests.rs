@@ -293,9 +293,9 @@ impl Server {
         for slot in slots {
             if let Some(allocation) = self.table.get_mut(slot) {
                 allocation.sweep(now);
-                allocation.channels.retain(|it| !is_denied(it.peer.ip()));
+                allocation.channels.retain(|it| !is_denied(it.peer_ip()));
                 allocation.permissions.retain(|it| !is_denied(it.ip));
-                allocation.channels.iter_mut().for_each(|it| it.own = is_own(it.peer.ip()));
+                allocation.channels.iter_mut().for_each(|it| it.own = is_own(it.peer_ip()));
                 allocation.permissions.iter_mut().for_each(|it| it.own = is_own(it.ip));
             }
         }

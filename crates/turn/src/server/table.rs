@@ -1,6 +1,6 @@
 //! All allocations: a slab, with hash tables from the five-tuple, the relayed address and the user, and a heap of expiry.
 //!
-//! The tables hold numbers of slots and nothing else, so a look-up reads a byte or two of tags, one number, and the allocation
+//! The tables hold numbers of slots and parts of hashes, so a look-up reads one word, or a few side by side, and the allocation
 //! itself: what it costs does not grow with how many there are, caches aside.
 
 use alloc::{sync::Arc, vec::Vec};
@@ -12,7 +12,9 @@ use hashbrown::HashTable;
 use super::{
     AllocationId,
     allocation::{Allocation, Neighbours, Relay, place},
+    compact::{Compact, FiveTuple},
     hash::HashKey,
+    index::Index,
     mobility::nowhere,
     timers::Timers,
 };
@@ -24,9 +26,9 @@ pub(super) struct Table {
     slots: Vec<Option<Allocation>>,
     free: Vec<u32>,
     /// The number of the slot, and in the low bit whether it is where the allocation is moving to.
-    by_client: HashTable<u32>,
+    by_client: Index,
     /// The number of the slot, and in the low bit which of its two relays.
-    by_relay: HashTable<u32>,
+    by_relay: Index,
     /// The first of each user's list.
     by_user: HashTable<u32>,
     timers: Timers,
@@ -38,8 +40,8 @@ impl Table {
             key: HashKey::new(seed),
             slots: Vec::new(),
             free: Vec::new(),
-            by_client: HashTable::new(),
-            by_relay: HashTable::new(),
+            by_client: Index::default(),
+            by_relay: Index::default(),
             by_user: HashTable::new(),
             timers: Timers::default(),
             made: 0,
@@ -51,15 +53,15 @@ impl Table {
     /// The allocation of a five-tuple.
     #[inline]
     pub(super) fn client(&self, path: &Path) -> Option<u32> {
-        let slots = &self.slots;
-        let found = self.by_client.find(self.key.path(path), |&it| client_at(slots, it) == Some(path))?;
+        let (slots, client) = (&self.slots, FiveTuple::new(path));
+        let found = self.by_client.find(self.key.path(path), |it| is_at(slots, it, &client, path))?;
         Some(found >> 1)
     }
     /// The allocation of a relayed transport address, as the driver has it.
     #[inline]
     pub(super) fn relay(&self, local: SocketAddr) -> Option<u32> {
-        let slots = &self.slots;
-        let found = self.by_relay.find(self.key.local(local), |&it| relay_at(slots, it) == Some(local))?;
+        let (slots, at) = (&self.slots, Compact::new(local));
+        let found = self.by_relay.find(self.key.local(local), |it| relay_at(slots, it) == Some(&at))?;
         Some(found >> 1)
     }
     #[inline]
@@ -85,17 +87,13 @@ impl Table {
         });
         self.made = self.made.wrapping_add(1);
         allocation.id = AllocationId(u64::from(self.made) << 32 | u64::from(slot));
-        allocation.locals = allocation.relays.map(|relay| relay.map(|relay| relay.local));
-        let (client, locals) = (allocation.client, allocation.locals);
+        let (client, locals) = (allocation.client(), *allocation.locals());
         self.slots[slot as usize] = Some(allocation);
         self.link_client(slot << 1, &client);
         self.link_user(slot);
         for (local, place) in locals.into_iter().zip(0..) {
             let Some(local) = local else { continue };
-            let (key, slots) = (self.key, &self.slots);
-            self.by_relay.insert_unique(key.local(local), slot << 1 | place, |&other| {
-                relay_at(slots, other).map_or(0, |local| key.local(local))
-            });
+            self.by_relay.insert(self.key.local(local.get()), slot << 1 | place);
         }
         self.reschedule(slot);
         slot
@@ -124,7 +122,7 @@ impl Table {
         if allocation.mobility.as_ref().and_then(|it| it.to()) != Some(to) {
             return;
         }
-        let from = core::mem::replace(&mut allocation.client, *to);
+        let from = allocation.replace_client(to);
         self.unlink_client(slot << 1, &from);
         self.cancel_move(slot);
         self.link_client(slot << 1, to);
@@ -132,18 +130,18 @@ impl Table {
     /// Leaves an allocation without a five-tuple, until it is moved to one.
     pub(super) fn leave(&mut self, slot: u32) {
         let Some(allocation) = self.get_mut(slot) else { return };
-        let from = allocation.client;
-        allocation.client = nowhere(from);
+        let from = allocation.client();
+        allocation.replace_client(&nowhere(from));
         self.unlink_client(slot << 1, &from);
     }
     /// Takes an allocation out.
     pub(super) fn remove(&mut self, slot: u32) -> Option<Allocation> {
-        let (client, locals) = self.get(slot).map(|it| (it.client, it.locals))?;
+        let (client, locals) = self.get(slot).map(|it| (it.client(), *it.locals()))?;
         self.cancel_move(slot);
         self.unlink_client(slot << 1, &client);
         self.unlink_user(slot);
         for local in locals.into_iter().flatten() {
-            self.unlink_relay(local);
+            self.unlink_relay(&local);
         }
         self.timers.set(slot, None);
         self.free.push(slot);
@@ -152,33 +150,25 @@ impl Table {
     /// Takes one relay off an allocation that keeps the other, with the permissions and channels of its family (RFC 8656
     /// section 8.1).
     pub(super) fn take_relay(&mut self, slot: u32, which: usize) -> Option<Relay> {
-        let local = (*self.get(slot)?.locals.get(which)?)?;
-        self.unlink_relay(local);
+        let local = (*self.get(slot)?.locals().get(which)?)?;
+        self.unlink_relay(&local);
         let allocation = self.get_mut(slot)?;
         let relay = allocation.relays.get_mut(which)?.take();
-        allocation.channels.retain(|it| place(it.peer.ip()) != which);
+        allocation.channels.retain(|it| place(it.peer_ip()) != which);
         allocation.permissions.retain(|it| place(it.ip) != which);
-        allocation.locals = allocation.relays.map(|relay| relay.map(|relay| relay.local));
+        allocation.place_locals();
         self.reschedule(slot);
         relay
     }
-    fn unlink_relay(&mut self, local: SocketAddr) {
+    fn unlink_relay(&mut self, local: &Compact) {
         let slots = &self.slots;
-        if let Ok(entry) =
-            self.by_relay.find_entry(self.key.local(local), |&it| relay_at(slots, it) == Some(local))
-        {
-            entry.remove();
-        }
+        self.by_relay.remove(self.key.local(local.get()), |it| relay_at(slots, it) == Some(local));
     }
     fn link_client(&mut self, held: u32, path: &Path) {
-        let (key, slots) = (self.key, &self.slots);
-        let hash = |&other: &u32| client_at(slots, other).map_or(0, |path| key.path(path));
-        self.by_client.insert_unique(key.path(path), held, hash);
+        self.by_client.insert(self.key.path(path), held);
     }
     fn unlink_client(&mut self, held: u32, path: &Path) {
-        if let Ok(entry) = self.by_client.find_entry(self.key.path(path), |&it| it == held) {
-            entry.remove();
-        }
+        self.by_client.remove(self.key.path(path), |it| it == held);
     }
     /// The allocations of a user.
     pub(super) fn of_user(&self, name: &str) -> impl Iterator<Item = u32> {
@@ -254,10 +244,10 @@ impl Table {
     pub(super) fn check(&self) {
         let mut tuples = 0;
         for (slot, allocation) in self.slots() {
-            let client = Some(&allocation.client).filter(|it| it.remote.port() != 0);
-            let to = allocation.mobility.as_ref().and_then(|it| it.to());
+            let client = Some(allocation.client()).filter(|it| it.remote.port() != 0);
+            let to = allocation.mobility.as_ref().and_then(|it| it.to().copied());
             for path in client.into_iter().chain(to) {
-                assert_eq!(self.client(path), Some(slot), "{path}");
+                assert_eq!(self.client(&path), Some(slot), "{path}");
                 tuples += 1;
             }
         }
@@ -273,15 +263,18 @@ impl Table {
 
 /// In what [`Table::by_client`] holds: where the allocation is moving to.
 const MOVING: u32 = 1;
-/// The five-tuple of what [`Table::by_client`] holds.
+/// Whether what [`Table::by_client`] holds is of this five-tuple, in its two forms.
 #[inline]
-fn client_at(slots: &[Option<Allocation>], held: u32) -> Option<&Path> {
-    let allocation = slots.get(held as usize >> 1)?.as_ref()?;
-    if held & MOVING == 0 { Some(&allocation.client) } else { allocation.mobility.as_ref()?.to() }
+fn is_at(slots: &[Option<Allocation>], held: u32, client: &FiveTuple, path: &Path) -> bool {
+    let Some(Some(allocation)) = slots.get(held as usize >> 1) else { return false };
+    if held & MOVING == 0 {
+        return allocation.is_of(client);
+    }
+    allocation.mobility.as_ref().and_then(|it| it.to()) == Some(path)
 }
 /// The local address of what [`Table::by_relay`] holds.
 #[inline]
-fn relay_at(slots: &[Option<Allocation>], held: u32) -> Option<SocketAddr> {
+fn relay_at(slots: &[Option<Allocation>], held: u32) -> Option<&Compact> {
     let allocation = slots.get(held as usize >> 1)?.as_ref()?;
-    allocation.locals[held as usize & 1]
+    allocation.locals()[held as usize & 1].as_ref()
 }

@@ -63,7 +63,7 @@ impl Server {
         self.expire_slot(now, slot);
         let Some(allocation) = self.table.get(slot) else { return Err(Reply::Error(437)) };
         let Some(mobility) = &allocation.mobility else { return Err(BAD) };
-        let verdict = mobility.judge(now, allocation.client, ticket.serial, from);
+        let verdict = mobility.judge(now, allocation.client(), ticket.serial, from);
         if verdict == Move::Refused {
             return Err(BAD);
         }

@@ -91,7 +91,7 @@ impl Server {
         // for inside TLS does not go on in the clear. One that moves has two (RFC 8016).
         let is_beside = |it: &Path| (it.transport, it.local) == (path.transport, path.local);
         let moving = allocation.mobility.as_ref().and_then(|it| it.to());
-        if !is_beside(&allocation.client) && !moving.is_some_and(is_beside) {
+        if !is_beside(&allocation.client()) && !moving.is_some_and(is_beside) {
             return Err(BAD);
         }
         // Section 4.4: the same credentials as the control connection.
@@ -177,7 +177,7 @@ impl Server {
         connection: u32,
         packet: &mut Packet<'_>,
     ) -> Option<Transmit> {
-        let client = self.table.slot_of(allocation).and_then(|slot| self.table.get(slot))?.client;
+        let client = self.table.slot_of(allocation).and_then(|slot| self.table.get(slot))?.client();
         let id = TransactionId::draw(&mut self.rng);
         let open = MessageWriter::new(packet, Class::Indication, Method::CONNECTION_ATTEMPT, id).ok()?;
         open.attribute(&ConnectionId(connection)).ok()?.attribute(&XorPeerAddress(peer)).ok()?.finish();
