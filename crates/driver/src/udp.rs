@@ -25,6 +25,8 @@ const ROOM: usize = HEADROOM + ANSWER;
 /// The largest message, of several datagrams together.
 const MAX_MESSAGE: usize = 65_535;
 const SLOT: usize = ROOM + MAX_MESSAGE + ANSWER;
+/// What is prepared for a call that asks for few: most sockets of a relay have one at a time.
+const FEW: usize = 4;
 
 /// Where datagrams land, and what the last call said of each slot.
 pub(crate) struct Arena {
@@ -55,9 +57,20 @@ impl Udp {
     /// Receives what is there, up to so many messages, without waiting; returns how many. If they are fewer there were no
     /// more, and the runtime knows that already, where [`FEWER_ARE_ALL`].
     pub(crate) fn receive(&self, socket: &impl Socket, arena: &mut Arena, most: usize) -> io::Result<usize> {
-        let most = most.clamp(1, SLOTS);
+        match most.clamp(1, SLOTS) {
+            few @ ..=FEW => self.receive_into::<FEW>(socket, arena, few),
+            many => self.receive_into::<SLOTS>(socket, arena, many),
+        }
+    }
+
+    fn receive_into<const N: usize>(
+        &self,
+        socket: &impl Socket,
+        arena: &mut Arena,
+        most: usize,
+    ) -> io::Result<usize> {
         let mut slots = arena.octets.chunks_exact_mut(SLOT).take(most);
-        let mut slices: [IoSliceMut<'_>; SLOTS] = std::array::from_fn(|_| match slots.next() {
+        let mut slices: [IoSliceMut<'_>; N] = std::array::from_fn(|_| match slots.next() {
             Some(slot) => IoSliceMut::new(&mut slot[ROOM..ROOM + MAX_MESSAGE]),
             None => IoSliceMut::new(&mut []),
         });

@@ -9,7 +9,7 @@ use std::{
 
 use ginnel_core::{Notice, Packet, Path, Transmit, Transport};
 
-use super::{FIRST_BATCH, Look, Open, Slot, Wire};
+use super::{FIRST_BATCH, Look, Open, Place, Slot, Wire};
 use crate::{
     Interest, Runtime, Socket, Stats,
     bind::Joined,
@@ -135,7 +135,7 @@ impl<R: Runtime> Wire<R> {
 
     pub(super) fn send_datagram(&mut self, transmit: Transmit, packet: &Packet<'_>) {
         let Transmit { path, ecn, dont_fragment, dscp, .. } = transmit;
-        let Some((number, source)) = self.place_of(path.local) else {
+        let Some((number, source)) = self.recall(path.local) else {
             self.stats.not_open += 1;
             return;
         };
@@ -153,7 +153,7 @@ impl<R: Runtime> Wire<R> {
     }
 
     /// The socket for what has this local address, and where it is one for every address, the address to send from.
-    fn place_of(&self, local: SocketAddr) -> Option<(usize, Option<IpAddr>)> {
+    fn place_of(&self, local: SocketAddr) -> Option<Place> {
         if let Some(number) = self.by_local.get(&local) {
             return Some((number, None));
         }
@@ -163,6 +163,18 @@ impl<R: Runtime> Wire<R> {
         };
         let number = self.by_local.get(&SocketAddr::new(any, local.port()))?;
         Some((number, Some(local.ip())))
+    }
+
+    /// The same, for what is sent one behind the other: what comes of many peers leaves from one place.
+    fn recall(&mut self, local: SocketAddr) -> Option<Place> {
+        if let Some((known, place)) = self.recent
+            && known == local
+        {
+            return Some(place);
+        }
+        let place = self.place_of(local)?;
+        self.recent = Some((local, place));
+        Some(place)
     }
 
     /// From a group's socket: once through every interface, or to one host. It is rare, and goes out as it is.
@@ -383,6 +395,11 @@ fn hand_over<'r, S: Socket>(
     if open.class != class {
         let _ = set_traffic_class(&open.socket.sock_ref(), open.local.is_ipv4(), class);
         open.class = class;
+    }
+    if first.count == 1 && runs.size_hint() == (0, Some(0)) {
+        let alone = [(&first.to, first.datagram(0))];
+        let sent = open.socket.try_io(Interest::Writable, || send_many(&open.socket.sock_ref(), &alone));
+        return (1, sent);
     }
     let mut datagrams: [(&Address, &[u8]); MANY] = [(&first.to, first.datagram(0)); MANY];
     let mut count = first.count.min(MANY);

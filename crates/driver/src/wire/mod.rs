@@ -55,6 +55,8 @@ pub(crate) struct Wire<R: Runtime> {
     /// The numbers of sockets that were released, to be used again.
     free: Vec<usize>,
     by_local: Locals,
+    /// The place that was looked up last. It is forgotten when a socket comes or goes.
+    recent: Option<(SocketAddr, Place)>,
     listeners: BTreeMap<SocketAddr, usize>,
     /// Those that are open: a path that was released is gone from here at once.
     by_path: BTreeMap<Path, usize>,
@@ -83,6 +85,9 @@ pub(crate) struct Wire<R: Runtime> {
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) stats: Stats,
 }
+
+/// The number of a socket, and where it is one for every address, the address to send from.
+type Place = (usize, Option<IpAddr>);
 
 /// How many streams there are of each kind that has a limit.
 #[derive(Clone, Copy, Debug, Default)]
@@ -171,6 +176,7 @@ impl<R: Runtime> Wire<R> {
             slots: Vec::new(),
             free: Vec::new(),
             by_local: Locals::default(),
+            recent: None,
             listeners: BTreeMap::new(),
             by_path: BTreeMap::new(),
             sources: BTreeMap::new(),
@@ -247,6 +253,7 @@ impl<R: Runtime> Wire<R> {
         };
         self.slots[number] = Some(Slot::Datagrams(Box::new(open)));
         self.by_local.insert(local, number);
+        self.recent = None;
         self.ready.again(number);
         Ok(())
     }
@@ -306,6 +313,7 @@ impl<R: Runtime> Wire<R> {
             self.alarms.clear(number, &mut open.alarm);
             let local = open.local;
             self.by_local.remove(&local);
+            self.recent = None;
             self.slots[number] = None;
             self.free.push(number);
             #[cfg(feature = "dtls")]

@@ -7,8 +7,11 @@ use std::{
     io,
     net::UdpSocket,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker, ready},
 };
 
 use ginnel_driver::{Interest, SockRef, Socket};
@@ -82,31 +85,72 @@ impl Socket for TokioSocket {
 #[derive(Default)]
 struct Errors(Mutex<Option<Waiting>>);
 
-type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    allow(dead_code, reason = "there is no such queue")
+)]
+struct Waiting {
+    told: Pin<Box<dyn Future<Output = ()> + Send>>,
+    bell: Arc<Bell>,
+    waker: Waker,
+}
+
+/// Remembers that it was rung: until then the future need not be asked, and it is after each datagram that is.
+struct Bell {
+    rung: AtomicBool,
+    task: Waker,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        self.task.wake_by_ref();
+    }
+}
 
 impl Errors {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn poll(&self, socket: &Arc<AsyncFd<UdpSocket>>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Made anew when an error has come, not for each time that nothing has.
-        let future = waiting.get_or_insert_with(|| {
-            let socket = Arc::clone(socket);
-            Box::pin(async move {
-                match socket.ready(Side::ERROR).await {
-                    // Forgotten before the queue is read: an error that comes meanwhile is told once more.
-                    Ok(mut told) => told.clear_ready_matching(tokio::io::Ready::ERROR),
-                    // The runtime is shutting down; receiving says so too.
-                    Err(_) => std::future::pending().await,
+        let mut errors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = match &mut *errors {
+            Some(waiting) if waiting.bell.task.will_wake(cx.waker()) => {
+                if !waiting.bell.rung.load(Ordering::Acquire) {
+                    return Poll::Pending;
                 }
-            })
-        });
-        ready!(future.as_mut().poll(cx));
-        *waiting = None;
+                waiting.bell.rung.store(false, Ordering::Release);
+                waiting
+            }
+            // Made anew when an error has come, not for each time that nothing has.
+            none => none.insert(Waiting::new(Arc::clone(socket), cx.waker().clone())),
+        };
+        let Waiting { told, waker, .. } = waiting;
+        ready!(told.as_mut().poll(&mut Context::from_waker(waker)));
+        *errors = None;
         Poll::Ready(())
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn poll(&self, _: &Arc<AsyncFd<UdpSocket>>, _: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Waiting {
+    fn new(socket: Arc<AsyncFd<UdpSocket>>, task: Waker) -> Self {
+        let bell = Arc::new(Bell { rung: AtomicBool::new(false), task });
+        let waker = Arc::clone(&bell).into();
+        let told = Box::pin(async move {
+            match socket.ready(Side::ERROR).await {
+                // Forgotten before the queue is read: an error that comes meanwhile is told once more.
+                Ok(mut told) => told.clear_ready_matching(tokio::io::Ready::ERROR),
+                // The runtime is shutting down; receiving says so too.
+                Err(_) => std::future::pending().await,
+            }
+        });
+        Self { told, bell, waker }
     }
 }
 
