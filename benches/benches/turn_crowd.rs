@@ -2,7 +2,7 @@
 //! refreshed at once, when 200,000 who are nobody ask for one, and when it is drained.
 //!
 //! `cargo bench -p ginnel-benches --bench turn_crowd`: in memory, where no ports run out. With sockets, `ginnel serve` and
-//! `ginnel turn-load` do it: `docs/BENCHMARKS.md` has the commands and the figures.
+//! `ginnel turn-load` do it. `docs/TURN-CAPACITY.md` has the commands and the figures of both.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -42,7 +42,12 @@ pub(super) fn is_there() -> bool {
     Command::new("turnserver").arg("--version").output().is_ok()
 }
 
+/// Another may have the port that was free a moment ago, so it is tried several times.
 pub(super) fn start() -> Option<Box<dyn Server>> {
+    (0..5).find_map(|_| try_start())
+}
+
+fn try_start() -> Option<Box<dyn Server>> {
     let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?.local_addr().ok()?;
     let port = free.port().to_string();
     let user = format!("{USER}:{PASSWORD}");
@@ -71,14 +76,18 @@ pub(super) fn start() -> Option<Box<dyn Server>> {
     ];
     let child =
         Command::new("turnserver").args(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
-    let server = Coturn { at: free, child };
+    let mut server = Coturn { at: free, child };
     // A Binding request is answered as soon as it listens.
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
     socket.set_read_timeout(Some(Duration::from_millis(50))).ok()?;
     let begun = clock();
     while begun.elapsed() < Duration::from_secs(10) {
         let _ = socket.send_to(b"\x00\x01\x00\x00\x21\x12\xa4\x42transactions", free);
-        if socket.recv(&mut [0; 512]).is_ok() {
+        let answered = socket.recv(&mut [0; 512]).is_ok();
+        if server.child.try_wait().ok()?.is_some() {
+            return None;
+        }
+        if answered {
             return Some(Box::new(server));
         }
     }

@@ -14,9 +14,7 @@ use std::{
 
 use nix::{
     cmsg_space,
-    sys::socket::{
-        ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, setsockopt, sockopt,
-    },
+    sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, setsockopt, sockopt},
 };
 use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg, sendto};

@@ -49,13 +49,16 @@ pub(super) fn start() -> Option<Box<dyn Server>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async move {
             let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            // The address is in the configuration, so it is looked up first.
-            let at =
-                std::net::UdpSocket::bind((ip, 0)).and_then(|socket| socket.local_addr()).expect("a port");
-            let mut driver = ginnel_tokio::driver(Epoch::start(), machine(at));
-            driver.bind(ip, Port::Exact(at.port())).expect("it was free a moment ago");
+            // The address is in the configuration, so it is looked up first, and another may have it by now.
+            let bound = (0..16).find_map(|_| {
+                let at = std::net::UdpSocket::bind((ip, 0)).ok()?.local_addr().ok()?;
+                let mut driver = ginnel_tokio::driver(Epoch::start(), machine(at));
+                driver.bind(ip, Port::Exact(at.port())).ok().map(|at| (at, driver))
+            });
+            let (at, mut driver) = bound.expect("a port");
             let _ = tell.send((at, this_thread()));
-            driver.run(&mut Nobody).await;
+            // As shards run it: the driver measures its turns itself.
+            tokio::task::unconstrained(driver.run(&mut Nobody)).await;
         });
     });
     let (at, thread) = told.recv().ok()?;

@@ -68,26 +68,31 @@ pub fn groups() -> Vec<Group> {
     groups
 }
 
-/// Numbers below `count` in no order that a cache could foresee, or always the same one.
+/// Whose packet is next: always the same one's, or everybody's once in no order that a cache could foresee, and again. The order
+/// is drawn beforehand and read one behind the other, so that what is measured is the server and not the question.
 #[derive(Debug)]
-struct Whose {
-    count: u32,
-    random: bool,
-    state: u32,
+struct Turns {
+    whose: Vec<SocketAddr>,
+    next: usize,
 }
-impl Whose {
-    const fn new(count: usize, random: bool) -> Self {
-        Self { count: count as u32, random, state: 0x9E37_79B9 }
-    }
-    fn next(&mut self) -> usize {
-        if !self.random {
-            return 0;
+impl Turns {
+    fn new(mut whose: Vec<SocketAddr>, random: bool) -> Self {
+        if !random {
+            whose.truncate(1);
         }
-        // xorshift (Marsaglia 2003), and a multiplication in place of a division.
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 17;
-        self.state ^= self.state << 5;
-        ((u64::from(self.state) * u64::from(self.count)) >> 32) as usize
+        // xorshift (Marsaglia 2003), and the shuffle of Fisher and Yates.
+        let mut state = 0x9E37_79B9_u32;
+        for last in (1..whose.len()).rev() {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            whose.swap(last, ((u64::from(state) * (last as u64 + 1)) >> 32) as usize);
+        }
+        Self { whose, next: 0 }
+    }
+    fn next(&mut self) -> SocketAddr {
+        self.next = if self.next + 1 < self.whose.len() { self.next + 1 } else { 0 };
+        self.whose[self.next]
     }
 }
 

@@ -9,7 +9,7 @@ use ginnel_stun::auth::{AuthConfig, User};
 use ginnel_turn::server::{Limits, Listener, RelayAddress, Server, ServerConfig, policy::QuotaLimits};
 
 use super::{
-    Relays, Way, Whose, allocate_all, client, peer, server,
+    Relays, Turns, Way, allocate_all, client, peer, server,
     setup::{self, REALM, USER},
 };
 use crate::contest::Group;
@@ -101,14 +101,14 @@ pub(super) fn relay(group: Group, count: usize, way: Way, random: bool) -> Group
         Way::Indication => setup::send_indication(),
     };
     group.with("ginnel", move || {
-        let (ours, relayed, whose) = state.get_or_insert_with(|| {
+        let (ours, turns) = state.get_or_insert_with(|| {
             let (ours, relayed) = Ours::with(count);
-            (ours, relayed, Whose::new(count, random))
+            let whose = if way == Way::ToClient { relayed } else { (0..count).map(client).collect() };
+            (ours, Turns::new(whose, random))
         });
-        let n = whose.next();
         let path = match way {
-            Way::ToPeer | Way::Indication => Path::udp(server(), client(n)),
-            Way::ToClient => Path::udp(relayed[n], peer()),
+            Way::ToPeer | Way::Indication => Path::udp(server(), turns.next()),
+            Way::ToClient => Path::udp(turns.next(), peer()),
         };
         // The payload stays where it is received; what was in front of it is what a receive would have written.
         let front = if way == Way::ToClient { 0 } else { octets.len().min(40) };

@@ -9,7 +9,7 @@ mod results;
 
 use std::path::PathBuf;
 
-use crate::step::{Failure, Step, heading, root, scratch};
+use crate::step::{Failure, Step, heading, on_path, root, scratch};
 
 /// What the benchmarks of one run are told.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,9 @@ pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     let options = Options { quick: args.contains(&"--quick"), peers: args.contains(&"--peers") };
     heading("benchmarks");
     let folder = measure(options)?;
+    if !on_path("turnserver") {
+        eprintln!("  coturn is not installed: nothing is compared with it, and no goal is asked of it");
+    }
     let groups = results::read(&folder, &count(options)?)?;
     print!("{}", page::text(&groups));
     if !options.peers {
@@ -61,7 +64,7 @@ fn measure(options: Options) -> Result<PathBuf, Failure> {
     let times: &[&str] = if options.quick {
         &["--warm-up-time", "0.1", "--measurement-time", "0.4", "--sample-size", "20"]
     } else {
-        &["--warm-up-time", "1", "--measurement-time", "4"]
+        &["--warm-up-time", "0.3", "--measurement-time", "1.2", "--sample-size", "50"]
     };
     let words = [&words[..], &["--quiet", "--", "--noplot", "--quiet"], times].concat();
     Step::cargo("measure", &words).env("CRITERION_HOME", &folder).run()?;

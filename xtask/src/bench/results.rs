@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::step::Failure;
 
+/// No piece of work takes a second: the benchmarks say so of what they could not measure.
+const VOID: f64 = 1e9;
+
 /// One piece of work, and everybody who was measured doing it.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -40,12 +43,15 @@ pub(super) enum Who {
 pub(super) fn read(folder: &Path, allocations: &str) -> Result<Vec<Group>, Failure> {
     let mut groups: Vec<Group> = Vec::new();
     visit(folder, &mut groups)?;
+    if let Some(group) = groups.iter().find(|group| group.rows.iter().all(|row| row.who != Who::Ours)) {
+        return Err(format!("'{}' has no measurement of ours", group.name));
+    }
+    leave_out_void(&mut groups);
     for group in &mut groups {
         group.rows.sort_by(|a, b| a.who.cmp(&b.who).then(a.ns.total_cmp(&b.ns)));
-        let ours = group.rows.first().filter(|row| row.who == Who::Ours).map(|row| row.ns);
-        let ours = ours.ok_or_else(|| format!("'{}' has no measurement of ours", group.name))?;
+        let ours = group.rows.first().map(|row| row.ns);
         for row in &mut group.rows {
-            row.ratio = (row.who != Who::Ours).then_some(ours / row.ns);
+            row.ratio = ours.filter(|_| row.who != Who::Ours).map(|ours| ours / row.ns);
             row.allocations = counted(allocations, &group.name, &row.name);
         }
     }
@@ -54,6 +60,17 @@ pub(super) fn read(folder: &Path, allocations: &str) -> Result<Vec<Group>, Failu
         return Err(format!("the benchmarks left nothing in {}", folder.display()));
     }
     Ok(groups)
+}
+
+/// A relay that loses too much has no time for each hop: its row is left out, and that is said. Without ours there is no group.
+fn leave_out_void(groups: &mut Vec<Group>) {
+    for group in groups.iter_mut() {
+        let void = group.rows.extract_if(.., |row| row.ns >= VOID);
+        for Row { name, .. } in void {
+            eprintln!("  {}, {name}: left out, too much was lost", group.name);
+        }
+    }
+    groups.retain(|group| group.rows.iter().any(|row| row.who == Who::Ours));
 }
 
 /// A line of that pass: group, contender and count, with tabs between them.
@@ -133,5 +150,20 @@ mod tests {
         );
         std::fs::remove_dir_all(folder.join("stun_x/c")).unwrap();
         assert!(read(&folder, printed).is_err(), "without ours there is nothing to compare");
+    }
+
+    #[test]
+    fn what_could_not_be_measured_is_left_out() {
+        let row =
+            |name: &str, who, ns| Row { who, name: name.to_string(), ns, ratio: None, allocations: None };
+        let group = |name: &str, rows| Group { name: name.to_string(), rows };
+        let mut groups = vec![
+            group("lossy rival", vec![row("ginnel", Who::Ours, 5e3), row("rival", Who::Rival, 1e9)]),
+            group("lossy ours", vec![row("ginnel", Who::Ours, 1e9), row("rival", Who::Rival, 5e3)]),
+        ];
+        leave_out_void(&mut groups);
+        let left: Vec<_> =
+            groups.iter().flat_map(|group| group.rows.iter().map(|row| (&*group.name, &*row.name))).collect();
+        assert_eq!(left, [("lossy rival", "ginnel")]);
     }
 }

@@ -65,11 +65,9 @@ pub(super) struct Running {
 impl Running {
     /// `ginnel serve`, on ports of its choice, which it says.
     pub(super) fn ginnel(program: &str, certificate: &Certificate) -> Result<Self, Failure> {
-        let plain = free_port()?;
         let mut child = Command::new(program)
             .args(["serve", "--shards", "1", "--realm", REALM, "--user", &format!("{USER}:{PASSWORD}")])
-            .args(["--listen", &format!("127.0.0.1:{plain}")])
-            .args(["--tls-listen", "127.0.0.1:0", "--dtls-listen", "127.0.0.1:0"])
+            .args(["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0", "--dtls-listen", "127.0.0.1:0"])
             .args(["--cert", &certificate.chain, "--key", &certificate.key])
             .args(["--relay-address", "127.0.0.1", "--allow-peer", "127.0.0.0/8"])
             .args(["--max-allocations-per-user", ENOUGH, "--challenge-rate", ENOUGH])
@@ -79,13 +77,14 @@ impl Running {
             .spawn()
             .map_err(|error| format!("ginnel serve cannot be started: {error}"))?;
         let said = child.stdout.take();
-        let mut running = Self { name: "ginnel", child, plain, tls: 0, dtls: 0 };
+        let mut running = Self { name: "ginnel", child, plain: 0, tls: 0, dtls: 0 };
         let mut lines = BufReader::new(said.ok_or("ginnel serve says nothing")?).lines();
         loop {
             let line =
                 lines.next().and_then(Result::ok).ok_or("ginnel serve has ended before it was ready")?;
             let port = || line.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(0);
             match line.split(' ').nth(1) {
+                Some("udp") => running.plain = port(),
                 Some("tls") => running.tls = port(),
                 Some("dtls") => running.dtls = port(),
                 _ => {}
@@ -104,6 +103,12 @@ impl Running {
         if !on_path("turnserver") {
             return Ok(None);
         }
+        // It takes no port of the system's choice, and another may have by now what was free a moment ago.
+        let tried = (0..5).map(|_| Self::try_coturn(certificate)).find(Result::is_ok);
+        tried.unwrap_or_else(|| Self::try_coturn(certificate)).map(Some)
+    }
+
+    fn try_coturn(certificate: &Certificate) -> Result<Self, Failure> {
         let (plain, secure) = (free_port()?, free_port()?);
         let child = Command::new("turnserver")
             .args(["-n", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "-m", "1", "-a", "-r", REALM])
@@ -123,11 +128,14 @@ impl Running {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| format!("coturn cannot be started: {error}"))?;
-        let running = Self { name: "coturn", child, plain, tls: secure, dtls: secure };
+        let mut running = Self { name: "coturn", child, plain, tls: secure, dtls: secure };
         for port in [plain, secure] {
             wait_for(port)?;
         }
-        Ok(Some(running))
+        match running.child.try_wait() {
+            Ok(None) => Ok(running),
+            _ => Err("coturn has ended".to_string()),
+        }
     }
 
     /// Where TLS or DTLS is.
