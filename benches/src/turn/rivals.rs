@@ -102,7 +102,7 @@ fn signed(method: Method, nonce: Nonce<'_>, key: &IntegrityKey) -> Vec<u8> {
     let mut buffer: Buffer = [0; _];
     let mut packet = Packet::empty(&mut buffer);
     let id = TransactionId::new(*if method == Method::ALLOCATE { b"an Allocate " } else { b"ChannelBind " });
-    let write = || {
+    let mut write = || {
         let open = MessageWriter::new(&mut packet, Class::Request, method, id)?;
         let open = if method == Method::ALLOCATE {
             open.attribute(&RequestedTransport::UDP)?
@@ -112,7 +112,7 @@ fn signed(method: Method, nonce: Nonce<'_>, key: &IntegrityKey) -> Vec<u8> {
         let user = Username::new(USER.0).expect("ASCII");
         let realm = Realm::new(REALM).expect("ASCII");
         open.attribute(&user)?.attribute(&realm)?.attribute(&nonce)?.integrity(key)?.finish();
-        Ok::<_, ginnel_stun::NoRoom>(())
+        Ok::<_, ginnel_core::NoRoom>(())
     };
     write().expect("room");
     packet.bytes().to_vec()
