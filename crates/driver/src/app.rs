@@ -24,7 +24,7 @@ pub trait App<M: Machine> {
         None
     }
 
-    /// Asked behind [`data`](Self::data) of a stream: whether that stream is to leave this driver now, before the next message
+    /// Asked behind [`data`](Self::data) of a stream, or inside DTLS: whether that stream is to leave this driver now, before the next message
     /// is read. Never by default.
     fn moves(&mut self) -> bool {
         false
@@ -34,5 +34,12 @@ pub trait App<M: Machine> {
     /// and so closed, by default.
     fn moved(&mut self, stream: Option<Ejected>) {
         drop(stream);
+    }
+
+    /// Asked of each datagram at a socket with DTLS, as it came: whether it was taken along, to where the association of this path
+    /// has [moved](Self::moved). The system knows nothing of that, and goes on bringing it here. Never by default.
+    fn follows(&mut self, input: &Receive<'_>) -> bool {
+        let _ = input;
+        false
     }
 }

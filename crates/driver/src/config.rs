@@ -53,7 +53,8 @@ pub struct Limits {
     /// Of those from one source: an IPv4 address, or 64 bits of an IPv6 address, which is what one subscriber has.
     /// Default: 64, since a whole office may be behind one NAT.
     pub accepted_from_one: usize,
-    /// Of those in the middle of a TLS handshake. Default: 128.
+    /// Of those in the middle of a TLS handshake, and again as many in one of DTLS. One more of TLS is reset, so that 0 allows
+    /// none; one more of DTLS takes the place of the oldest, so that there is always one. Default: 128.
     pub handshakes: usize,
     /// Of those, from one source, so that nobody keeps all others out by handshakes that never end. Default: 32.
     pub handshakes_from_one: usize,
@@ -61,7 +62,7 @@ pub struct Limits {
     pub connected: usize,
     /// How long connecting may take. Default: 10 s.
     pub connect: Duration,
-    /// How long a TLS handshake may take. Default: 10 s.
+    /// How long a handshake of TLS or DTLS may take. Default: 10 s.
     pub handshake: Duration,
     /// How long a stream that somebody else has opened may lie idle, no octet either way, before it is closed. Default:
     /// 10 minutes, above the 5 after which the permissions of a relay end (RFC 8656 section 9). Streams that the machine

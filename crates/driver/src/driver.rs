@@ -50,6 +50,9 @@ pub struct Driver<R: Runtime, M: Machine> {
     /// Where octets of streams land.
     octets: Intake,
     buf: Box<Buffer>,
+    /// Where messages inside DTLS land.
+    #[cfg(feature = "dtls")]
+    secure: Vec<u8>,
 }
 
 impl<R: Runtime, M: Machine> Driver<R, M> {
@@ -74,6 +77,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             arena: Arena::new(),
             octets: Intake::shared(),
             buf: Box::new([0; 2048]),
+            #[cfg(feature = "dtls")]
+            secure: Vec::new(),
         }
     }
 
@@ -200,16 +205,18 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.wire.streams()
     }
 
-    /// How many octets can be sent on this stream now; `None` if it is not open. What is more would be dropped, as a whole message,
-    /// or end the stream where it has none ([`Framing::Raw`]).
+    /// How many octets can be sent on this stream now; `None` if it is not open, or carries datagrams, also inside DTLS: those
+    /// never wait for their peer. What is more would be dropped, as a whole message, or end the stream where it has none
+    /// ([`Framing::Raw`]).
     #[must_use]
     pub fn room(&self, path: Path) -> Option<usize> {
         self.wire.room(path)
     }
 
     /// Takes an open stream out of this driver, for another to [`adopt`](Self::adopt): a server of several threads moves a stream
-    /// to where its allocation lives. The machine is not told, and has forgotten the stream already. `None` if there is no such
-    /// stream, or it is joined to another.
+    /// to where its allocation lives, and a DTLS association that its client has begun. The machine is not told, and has
+    /// forgotten the stream already. `None` if there is no such stream, it is joined to another, or the system had no file left:
+    /// then it is closed, and counted in [`Stats::eject_errors`].
     pub fn eject(&mut self, path: Path) -> Option<Ejected> {
         self.wire.eject(path)
     }
@@ -219,7 +226,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     /// machine was shown.
     ///
     /// # Errors
-    /// When a limit of streams is reached, or the runtime cannot watch it; the stream is closed then.
+    /// When a limit of streams is reached, the runtime cannot watch it, or nothing listens here where a DTLS association came to;
+    /// the stream is closed then.
     pub fn adopt(&mut self, ejected: Ejected) -> Result<Path, Refused> {
         self.wire.turn(self.epoch.now());
         self.wire.adopt(ejected)
@@ -240,7 +248,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.wire.turn(now);
         // A stream that was adopted for this is news that comes before.
         self.pass_on(now);
-        let Some(packet) = Packet::received(buf, range) else { return };
+        self.tell(now, app);
+        let Some(packet) = Packet::received(buf, range.clone()) else { return };
         let mut input = Receive::new(path, packet);
         input.ecn = ecn;
         let handled = take(app, now, &mut self.machine, &mut input);
@@ -256,6 +265,31 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             self.wire.send(transmit, &mut input.packet);
         }
         self.settle(now);
+        #[cfg(feature = "dtls")]
+        if path.transport == Transport::Dtls {
+            // What came with it in one datagram.
+            self.take_messages(path, buf, range, app);
+        }
+    }
+
+    /// A datagram of a DTLS association that has moved here from another driver, to which it came.
+    #[cfg(feature = "dtls")]
+    pub(crate) fn hand_in_datagram<A: App<M>>(
+        &mut self,
+        path: Path,
+        buf: &mut [u8],
+        range: Range<usize>,
+        app: &mut A,
+    ) {
+        let now = self.epoch.now();
+        self.wire.turn(now);
+        self.take_datagram(path, buf, range, app);
+    }
+
+    /// What has been ejected here has no place anywhere.
+    pub(crate) fn part_with(&mut self, ejected: Ejected) {
+        self.wire.part_with(ejected);
+        self.wire.flush();
     }
 
     #[cfg(feature = "testing")]
@@ -434,25 +468,47 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     ) -> bool {
         let now = self.epoch.now();
         self.wire.turn(now);
-        let (buf, range) = self.arena.datagram(message, number);
-        let datagram = &buf[range];
+        let (datagram, range) = self.arena.datagram(message, number);
         // RFC 7983 section 7.
-        if !matches!(datagram.first(), Some(20..=63)) {
+        if !matches!(datagram[range.clone()].first(), Some(20..=63)) {
             return !shared.plain;
         }
-        let path = self.wire.secure_input(local, message.remote, datagram);
-        self.pass_on(now);
-        loop {
-            let (buf, range) = self.arena.datagram(message, number);
-            let Some(packet) = Packet::received(buf, range) else { return true };
+        let path = Path::new(Transport::Dtls, local, message.remote);
+        let mut buf = std::mem::take(&mut self.secure);
+        buf.resize(buf.len().max(datagram.len()), 0);
+        buf[range.clone()].copy_from_slice(&datagram[range.clone()]);
+        self.take_datagram(path, &mut buf, range, app);
+        self.secure = buf;
+        true
+    }
+
+    /// A datagram inside DTLS, for the association here or elsewhere.
+    #[cfg(feature = "dtls")]
+    fn take_datagram<A: App<M>>(&mut self, path: Path, buf: &mut [u8], range: Range<usize>, app: &mut A) {
+        let Some(packet) = Packet::received(buf, range.clone()) else { return };
+        if !app.follows(&Receive::new(path, packet)) {
+            self.wire.secure_input(path, &buf[range.clone()]);
+            self.pass_on(self.epoch.now());
+            self.take_messages(path, buf, range, app);
+        }
+    }
+
+    /// Shows the messages that have come on this path, written into `buf` where `range` begins.
+    #[cfg(feature = "dtls")]
+    fn take_messages<A: App<M>>(&mut self, path: Path, buf: &mut [u8], range: Range<usize>, app: &mut A) {
+        let now = self.epoch.now();
+        while let Some(packet) = Packet::received(buf, range.clone()) {
             let mut input = Receive::new(path, packet);
             if !self.wire.take_secure(path, &mut input.packet) {
-                return true;
+                return;
             }
             self.wire.stats.messages_received += 1;
             let Self { machine, wire, events, .. } = self;
             deliver(machine, wire, events, now, &mut input, app);
             self.settle(now);
+            if app.moves() {
+                return app.moved(self.wire.eject(path));
+            }
         }
     }
 

@@ -36,7 +36,8 @@ pub struct Stats {
     pub messages_sent: u64,
     /// Messages that were dropped because the peer does not read, and as much waits already as may.
     pub messages_dropped: u64,
-    /// Streams that others have opened, and that were taken in.
+    /// Streams that others have opened, and that were taken in: those inside TLS before their handshake. And DTLS associations
+    /// that others have begun, behind their handshake: whoever ends none leaves nothing.
     pub accepted: u64,
     /// Streams that others have opened, and that were reset at once because a limit was reached.
     pub accept_refused: u64,
@@ -56,8 +57,10 @@ pub struct Stats {
     pub splices: u64,
     /// Octets that passed between joined streams.
     pub spliced_octets: u64,
-    /// Streams that were taken over from another driver.
+    /// Streams and DTLS associations that were taken over from another driver.
     pub adopted: u64,
+    /// Streams that were to leave for another driver, and were closed instead: the system had no file left for that.
+    pub eject_errors: u64,
     /// Streams that were closed because the peer took nothing for too long.
     pub streams_stalled: u64,
 }

@@ -20,6 +20,8 @@ use crate::{
 
 /// Slots, which is how many messages one system call brings. Memory that is never written to is never there.
 pub(crate) const SLOTS: usize = 32;
+/// A call that brings fewer than were asked for has brought all: that is only true of what one call can bring.
+const _: () = assert!(SLOTS <= quinn_udp::BATCH_SIZE || !FEWER_ARE_ALL);
 /// In front of each message.
 const ROOM: usize = HEADROOM + ANSWER;
 /// The largest message, of several datagrams together.

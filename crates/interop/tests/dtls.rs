@@ -1,11 +1,14 @@
-//! Our server over DTLS (RFC 7350) with the client of OpenSSL. Our client over DTLS is in `turn.rs`, with the other transports.
+//! Our server over DTLS (RFC 7350) with clients that use OpenSSL: its own, and `turnutils_uclient`, which draws the version of
+//! DTLS by lot and goes on as soon as it is told that 1.0 is none. Our client over DTLS is in `turn.rs`, with the other transports.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
-use ginnel_interop::{Identity, Namespace, Scratch, Serve, Talk, missing, skip};
+use ginnel_interop::{
+    EchoPeer, Identity, Mode, Namespace, Scratch, Serve, Talk, Verdict, missing, say, skip,
+};
 
 /// Long enough for a busy machine, and no test waits for it to pass.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -22,8 +25,25 @@ fn stage() -> Option<Namespace> {
 }
 
 fn serve(namespace: &Namespace, identity: &Identity) -> Serve {
-    let options = ["--user", "user:pass", "--allow-peer", "10.99.0.0/24", "--allow-peer", "fd99::/64"];
+    let peers = ["--allow-peer", "10.99.0.0/24", "--allow-peer", "fd99::/64"];
+    let options = [&["--user", "user:pass", "--shards", "4"], &peers[..]].concat();
     Serve::start(namespace, &[HOST, HOST_V6], identity, &options)
+}
+
+/// With a reservation for RTCP, whose token names a shard: the association that brings it lands at any of them.
+#[test]
+fn our_server_relays_for_coturns_client_over_dtls() {
+    const SENT_BACK: Verdict = Verdict::Counted { sent: 40, received: 40 };
+    let Some(namespace) = stage() else { return };
+    let _serve = serve(&namespace, &Identity::new(&[HOST, HOST_V6]));
+    let _peer = EchoPeer::start(&namespace, &[HOST, HOST_V6]);
+    // Many associations: about half of them begin with DTLS 1.0.
+    let modes = [["-S"].as_slice(), &["-S", "-s"], &["-S", "-c"], &["-S", "-g"]]
+        .map(|options| Mode::new("DTLS", options));
+    for (verdict, said) in Mode::run_all(&modes, &namespace, |_| HOST, &[HOST, HOST_V6]) {
+        say(&format!("turnutils_uclient -S: {verdict}"));
+        assert_eq!(verdict, SENT_BACK, "{said}");
+    }
 }
 
 /// `openssl s_client` towards our server, whose name and certificate it checks.

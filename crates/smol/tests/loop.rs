@@ -7,3 +7,4 @@ ginnel_driver::stream_tests!(Smol, smol::block_on);
 ginnel_driver::icmp_tests!(Smol, smol::block_on);
 ginnel_driver::tls_tests!(Smol, smol::block_on);
 ginnel_driver::dtls_tests!(Smol, smol::block_on);
+ginnel_driver::shard_tests!(Smol, smol::block_on);

@@ -97,12 +97,7 @@ impl<M: Machine + 'static> Shards<M> {
 
     /// Closes the machines of all. They may have last words; [`join`](Self::join) waits for those.
     pub fn close(&self) {
-        for handle in &self.handles {
-            // What has ended is closed. What is too busy to be told is told when it has room.
-            while handle.tell(|driver| driver.with(|machine, now| machine.close(now))) == Err(NotTold::Busy) {
-                thread::yield_now();
-            }
-        }
+        self.handles.iter().for_each(Handle::close);
     }
 
     /// Whether one has ended: closed, or by a panic. Its sockets are closed then, the system deals its senders out among the

@@ -14,3 +14,4 @@ ginnel_driver::stream_tests!(Tokio, block_on);
 ginnel_driver::icmp_tests!(Tokio, block_on);
 ginnel_driver::tls_tests!(Tokio, block_on);
 ginnel_driver::dtls_tests!(Tokio, block_on);
+ginnel_driver::shard_tests!(Tokio, block_on);

@@ -12,3 +12,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 ginnel_driver::relay_tests!(Tokio, block_on);
+
+#[test]
+fn the_example_is_an_echo() {
+    use ginnel_driver::testing::{an_example_is_an_echo, ends, example};
+    let program = example(env!("CARGO"), "ginnel-tokio", "tokio_relay_echo");
+    block_on(ends(Tokio, an_example_is_an_echo(Tokio, program)));
+}

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -101,10 +101,11 @@ fn club() -> (Shards<Member>, SocketAddr) {
                 listen(&mut driver, Port::Exact(at.port())).map_err(refused)?;
             }
             _ => {
-                // A port that is free for streams may be taken for datagrams.
+                // A port that is free for datagrams may be taken for streams, by somebody who shares it too.
                 let local = loop {
-                    let local = listen(&mut driver, Port::Any).map_err(refused)?;
-                    if driver.bind_shared(LOCALHOST, Port::Exact(local.port())).is_ok() {
+                    let local = driver.bind_shared(LOCALHOST, Port::Any).map_err(refused)?;
+                    let free = TcpListener::bind(local).map(drop);
+                    if free.is_ok() && listen(&mut driver, Port::Exact(local.port())).is_ok() {
                         break local;
                     }
                 };
@@ -156,8 +157,10 @@ fn what_lands_on_the_wrong_shard_is_handed_over_and_answered_from_the_same_addre
 
 #[test]
 fn a_stream_moves_whole_with_what_comes_after() {
+    // Of so many, one lands where it does not belong.
+    const TRIES: u64 = 8;
     let (shards, at) = club();
-    for shard in 0..4 {
+    for shard in (0..4).cycle().take(4 * TRIES as usize) {
         let mut stream = TcpStream::connect(at).expect("somebody listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("patience");
         // All at once: what is behind the first message has been read when the stream moves.
@@ -181,7 +184,7 @@ fn a_stream_moves_whole_with_what_comes_after() {
         .map(|handle| handle.ask(|driver| driver.stats().adopted).expect("room").wait().expect("an answer"))
         .sum();
     assert_eq!(moved, adopted);
-    assert!((0..=4).contains(&moved), "each once at most: {moved}");
+    assert!((1..=4 * TRIES).contains(&moved), "each once at most: {moved}");
     shards.close();
     shards.join().expect("no panic");
 }
@@ -261,13 +264,20 @@ fn the_panic_of_one_shard_leaves_the_others_whole() {
     }
     // What is for the one that has ended is lost, however much it is, and holds up nothing.
     socket.set_read_timeout(Some(PATIENCE)).expect("patience");
-    for _ in 0..300 {
-        socket.send(&[3, 7]).expect("room");
+    let counted = || shards.posts().iter().map(|post| post.dropped()).sum::<u64>();
+    for number in 0..=u8::MAX {
+        for _ in 0..20 {
+            socket.send(&[3, 7]).expect("room");
+        }
+        // Behind them: whoever has answered has had those too.
+        socket.send(&[0, 8, number]).expect("room");
+        while socket.recv(&mut buf).expect("an answer") != 4 || buf[1..3] != [8, number] {}
+        if counted() >= 300 {
+            break;
+        }
     }
-    socket.send(&[0, 8]).expect("room");
-    while socket.recv(&mut buf).expect("an answer") != 3 || buf[1] != 8 {}
     assert!(shards.any_ended());
-    assert!(shards.posts().iter().map(|post| post.dropped()).sum::<u64>() >= 300, "counted");
+    assert!(counted() >= 300, "{} are counted", counted());
     shards.close();
     assert!(shards.join().is_err(), "it is told in the end");
 }
@@ -298,6 +308,9 @@ fn commands_reach_a_shard_that_sleeps_and_none_that_has_ended() {
 
 #[test]
 fn a_shard_that_cannot_begin_ends_the_others() {
+    // Nobody else looks for a port there.
+    const ALONE: IpAddr =
+        IpAddr::V4(if cfg!(target_os = "linux") { Ipv4Addr::new(127, 0, 0, 3) } else { Ipv4Addr::LOCALHOST });
     let begun = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&begun);
     let at = Arc::new(OnceLock::new());
@@ -310,7 +323,7 @@ fn a_shard_that_cannot_begin_ends_the_others() {
         let member = Member { index: 0, closed: false, asked: 0 };
         let mut driver = ginnel_tokio::driver(Epoch::start(), member);
         let port = bound.get().map_or(Port::Any, |at: &SocketAddr| Port::Exact(at.port()));
-        let local = driver.bind_shared(LOCALHOST, port).expect("a port");
+        let local = driver.bind_shared(ALONE, port).expect("a port");
         let _ = bound.set(local);
         Ok((driver, Sorts))
     });

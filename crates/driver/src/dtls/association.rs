@@ -89,6 +89,11 @@ impl Association {
         }
     }
 
+    /// It has come from another driver, whose time began elsewhere. When the library wants to be called is to be asked anew.
+    pub(crate) fn arrived(&mut self, now: Instant) {
+        (self.wake, self.alarm, self.active) = (None, None, now);
+    }
+
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let limit = match self.state {
             State::Shaking { until, .. } => Some(until),

@@ -9,7 +9,7 @@ use ginnel_stun::{
 };
 use ginnel_turn::client::{ClientConfig, Families, TurnServer};
 
-use crate::Config;
+use crate::{Config, Limits};
 
 /// A relay, and who uses it: what a [`RelaySocket`](super::RelaySocket) is bound to.
 ///
@@ -102,10 +102,10 @@ impl RelayConfig {
         (self.receive_buffer, self.send_buffer) = (receive, send);
         self
     }
-    /// With other limits of streams.
+    /// With other limits of streams, where the relay is reached by one.
     #[must_use]
-    pub fn with_driver(self, driver: Config) -> Self {
-        Self { driver, ..self }
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { driver: self.driver.with_limits(limits), ..self }
     }
     /// Trusting these authorities over TLS and DTLS; nobody is trusted by default.
     #[cfg(feature = "tls")]

@@ -28,7 +28,7 @@ use std::{
     future::Future,
     io,
     marker::PhantomData,
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
@@ -38,9 +38,9 @@ use ginnel_turn::client::{Allocated, Client, Socket as ClientSocket};
 pub use config::RelayConfig;
 pub use error::RelayError;
 pub use shared::RelayStats;
-use shared::{Command, Phase, Shared, State, Wanted};
+use shared::{Phase, Shared, State, Wanted};
 
-use crate::{Driver, Runtime};
+use crate::{Driver, Runtime, bind::route_to};
 
 /// What a relay socket needs of a runtime beside sockets and timers.
 pub trait RelayRuntime:
@@ -126,14 +126,6 @@ impl<R: RelayRuntime> RelaySocket<R> {
     }
 }
 
-/// Which of this host's addresses leads there: asks the system, and sends nothing.
-fn route_to(server: SocketAddr) -> io::Result<IpAddr> {
-    let any: SocketAddr = if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
-    let probe = UdpSocket::bind(any)?;
-    probe.connect(server)?;
-    Ok(probe.local_addr()?.ip())
-}
-
 impl<R> RelaySocket<R> {
     /// Sends a datagram to a peer: returns its length when it is queued, and waits while the queue is full.
     ///
@@ -179,17 +171,14 @@ impl<R> RelaySocket<R> {
         Ok(self.shared.until(Wanted::News, |state| state.permit(ip)).await?)
     }
 
-    /// Names the one peer of [`send`](Self::send) and [`recv`](Self::recv): what comes from others is dropped from now on. It
-    /// gets a permission, which is waited for, and a channel.
+    /// Names the one peer of [`send`](Self::send) and [`recv`](Self::recv): what comes from others is dropped from now on, and
+    /// so is what came before and was not received. The peer gets a permission, which is waited for, and a channel.
     ///
     /// # Errors
     /// As for [`permit`](Self::permit).
     pub async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
         self.permit(peer.ip()).await?;
-        let mut state = self.shared.lock();
-        state.connected = Some(peer);
-        state.commands.push_back(Command::Bind(peer));
-        state.wake_task();
+        self.shared.lock().connect(peer);
         Ok(())
     }
 

@@ -50,6 +50,21 @@ impl Ring {
         Some((len, peer))
     }
 
+    /// Throws away what is not this peer's, and says how many those were.
+    pub(super) fn keep_only(&mut self, peer: SocketAddr) -> usize {
+        let mut octets = std::mem::take(&mut self.octets);
+        let fronts = std::mem::take(&mut self.fronts);
+        let before = fronts.len();
+        for (from, len) in fronts {
+            let datagram = octets.drain(..len);
+            if from == peer {
+                self.octets.extend(datagram);
+                self.fronts.push_back((from, len));
+            }
+        }
+        before - self.fronts.len()
+    }
+
     pub(super) fn clear(&mut self) {
         self.octets.clear();
         self.fronts.clear();

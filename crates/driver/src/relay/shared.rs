@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     future::poll_fn,
     net::{IpAddr, SocketAddr},
+    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
 };
@@ -45,6 +46,8 @@ pub struct RelayStats {
     pub received: u64,
     /// Datagrams that came and were dropped, since too many waited to be received.
     pub dropped: u64,
+    /// Datagrams that came from others than the peer that the socket is connected to, and were dropped.
+    pub strangers: u64,
     /// Datagrams that did not arrive at their peers, as ICMP told the relay.
     pub unreachable: u64,
     /// Allocations that were lost, of which the last may have been the end.
@@ -62,6 +65,8 @@ pub(super) struct State {
     /// What the server said of addresses: at most [`PEERS`](super::peers::PEERS), as the client has them.
     permissions: BTreeMap<IpAddr, Result<(), RelayError>>,
     pub(super) connected: Option<SocketAddr>,
+    /// Whom to wake when the lock is released: a waker may do anything, and come back here.
+    woken: Vec<Waker>,
     /// The user is gone, or wants to be.
     pub(super) closing: bool,
     pub(super) stats: RelayStats,
@@ -81,6 +86,16 @@ pub(super) enum Wanted {
 }
 
 impl State {
+    /// Wakes all who wait for this: whoever finds nothing left waits again.
+    fn wake(&mut self, wanted: Wanted) {
+        let waiters = match wanted {
+            Wanted::Datagram => &self.receivers,
+            Wanted::Room => &self.senders,
+            Wanted::News => &self.watchers,
+        };
+        self.woken.extend(waiters.wakers().cloned());
+    }
+
     fn waiters(&mut self, wanted: Wanted) -> &mut Waiters {
         match wanted {
             Wanted::Datagram => &mut self.receivers,
@@ -89,9 +104,15 @@ impl State {
         }
     }
 
-    pub(super) fn wake_task(&self) {
-        if let Some(task) = &self.task {
-            task.wake_by_ref();
+    pub(super) fn wake_task(&mut self) {
+        self.woken.extend(self.task.clone());
+    }
+
+    /// Has the task tell the client something, if it is not about to.
+    pub(super) fn ask(&mut self, command: Command) {
+        if !self.commands.contains(&command) {
+            self.commands.push_back(command);
+            self.wake_task();
         }
     }
 
@@ -144,11 +165,17 @@ impl State {
             return Some(Err(why));
         }
         let known = self.permissions.get(&ip).copied();
-        if known.is_none() && !self.commands.contains(&Command::Permit(ip)) {
-            self.commands.push_back(Command::Permit(ip));
-            self.wake_task();
+        if known.is_none() {
+            self.ask(Command::Permit(ip));
         }
         known
+    }
+
+    /// Hears this peer alone from now on, also of what has come already.
+    pub(super) fn connect(&mut self, peer: SocketAddr) {
+        self.connected = Some(peer);
+        self.stats.strangers += self.inbound.keep_only(peer) as u64;
+        self.ask(Command::Bind(peer));
     }
 
     pub(super) fn forget_refusal(&mut self, ip: IpAddr) {
@@ -167,6 +194,7 @@ impl State {
     /// A datagram has come.
     pub(super) fn deliver(&mut self, peer: SocketAddr, datagram: &[u8]) {
         if self.connected.is_some_and(|connected| connected != peer) {
+            self.stats.strangers += 1;
             return;
         }
         let idle = self.inbound.is_empty();
@@ -176,7 +204,7 @@ impl State {
         }
         self.stats.received += 1;
         if idle {
-            self.receivers.wake();
+            self.wake(Wanted::Datagram);
         }
     }
 
@@ -184,7 +212,7 @@ impl State {
     pub(super) fn take_outbound(&mut self, into: &mut Ring) {
         if into.is_empty() && !self.outbound.is_empty() {
             std::mem::swap(into, &mut self.outbound);
-            self.senders.wake();
+            self.wake(Wanted::Room);
         }
     }
 
@@ -197,10 +225,10 @@ impl State {
         if self.ended().is_none() {
             self.phase = phase;
         }
-        self.watchers.wake();
-        self.senders.wake();
+        self.wake(Wanted::News);
+        self.wake(Wanted::Room);
         if self.ended().is_some() {
-            self.receivers.wake();
+            self.wake(Wanted::Datagram);
         }
     }
 
@@ -210,7 +238,7 @@ impl State {
             self.permissions.retain(|_, known| known.is_ok());
         }
         self.permissions.insert(ip, permission);
-        self.watchers.wake();
+        self.wake(Wanted::News);
     }
 
     pub(super) fn is_refused(&self, ip: IpAddr) -> bool {
@@ -234,6 +262,7 @@ impl Shared {
             commands: VecDeque::new(),
             permissions: BTreeMap::new(),
             connected: None,
+            woken: Vec::new(),
             closing: false,
             stats: RelayStats::default(),
             task: None,
@@ -243,8 +272,8 @@ impl Shared {
         })))
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// The task is woken by this from now on.
@@ -268,6 +297,30 @@ impl Shared {
             Poll::Pending
         })
         .await
+    }
+}
+
+/// The state, until this is dropped: then those are woken who were to be, and not before.
+pub(super) struct Locked<'s>(Option<MutexGuard<'s, State>>);
+
+impl Deref for Locked<'_> {
+    type Target = State;
+    fn deref(&self) -> &State {
+        self.0.as_ref().expect("locked until it is dropped")
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.0.as_mut().expect("locked until it is dropped")
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let woken = std::mem::take(&mut self.woken);
+        self.0 = None;
+        woken.into_iter().for_each(Waker::wake);
     }
 }
 

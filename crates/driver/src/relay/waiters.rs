@@ -25,8 +25,8 @@ impl Waiters {
         self.wakers.remove(&key);
     }
 
-    /// Wakes all: whoever finds nothing left waits again.
-    pub(super) fn wake(&self) {
-        self.wakers.values().for_each(Waker::wake_by_ref);
+    /// All who wait.
+    pub(super) fn wakers(&self) -> impl Iterator<Item = &Waker> {
+        self.wakers.values()
     }
 }

@@ -11,6 +11,8 @@ use std::{
 #[derive(Debug, Default)]
 pub(super) struct Bell {
     rung: AtomicBool,
+    /// The machine is to be closed: said beside the commands, since there is always room for that.
+    closing: AtomicBool,
     sleeper: Mutex<Option<Waker>>,
 }
 
@@ -24,6 +26,17 @@ impl Bell {
                 sleeper.wake();
             }
         }
+    }
+
+    /// Has the shard close its machine.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    /// Whether it is to, asked once.
+    pub(super) fn take_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire) && self.closing.swap(false, Ordering::AcqRel)
     }
 
     /// This task is woken from now on; to be called before looking.

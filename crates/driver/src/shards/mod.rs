@@ -9,14 +9,17 @@
 //! ```
 //!
 //! What came to the wrong machine (the system knows addresses, and no tickets) is handed over: a datagram is copied into a
-//! parcel, a stream is moved whole, with all that comes after. Parcels travel in bounded queues without a lock; what does not
-//! fit is dropped and counted, as the network may. The one lock here is taken to wake a thread that sleeps.
+//! parcel, a stream is moved whole, with all that comes after. So is a DTLS association that its client has begun; its datagrams
+//! come where they came, and are handed over sealed. Parcels travel in bounded queues without a lock; what does not fit is
+//! dropped and counted, as the network may, and whose stream or association was to move is told goodbye. The one lock here is
+//! that of the waker by which a thread that sleeps is woken.
 //!
 //! No thread is started here: `ginnel_tokio::shards::start` does that, and any other runtime can run
 //! [`Seat::run`] in threads of its own.
 
 mod answer;
 mod bell;
+mod moved;
 mod post;
 
 use std::{
@@ -34,7 +37,7 @@ use ginnel_core::{Handled, Instant, Machine, Receive, Transmit};
 pub use answer::Answer;
 use bell::Bell;
 pub use post::PostStats;
-use post::{Parcel, Post};
+use post::{Kind, Parcel, Post};
 
 pub use crate::platform::raise_file_limit;
 use crate::{App, Driver, Ejected, Runtime};
@@ -137,10 +140,16 @@ impl<R: Runtime, M: Machine> Handle<R, M> {
         Ok(())
     }
 
-    /// The same, with an answer.
+    /// Has the machine closed, behind the commands that it has been given. There is always room for that, however busy the shard
+    /// is; one that has ended is closed.
+    pub fn close(&self) {
+        self.bell.close();
+    }
+
+    /// The same as [`tell`](Self::tell), with an answer.
     ///
     /// # Errors
-    /// As for [`tell`](Self::tell).
+    /// As there.
     pub fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Driver<R, M>) -> T + Send + 'static,
@@ -190,8 +199,11 @@ impl<R: Runtime, M: Machine> Seat<R, M> {
             if self.bell.take() && self.attend(driver, app) {
                 self.bell.ring();
             }
-            let mut sorter = Sorter { app, post: &mut self.post, handed_over: false };
+            let mut sorter = Sorter { app, post: &mut self.post, handed_over: false, hops: 0 };
             let done = pin!(driver.run(&mut sorter)).poll(cx);
+            while let Some(ejected) = self.post.take_failed() {
+                driver.part_with(ejected);
+            }
             if done.is_pending() && self.bell.has_rung() {
                 cx.waker().wake_by_ref();
             }
@@ -209,6 +221,9 @@ impl<R: Runtime, M: Machine> Seat<R, M> {
             command(driver);
             left -= 1;
         }
+        if left > 0 && self.bell.take_closing() {
+            driver.with(|machine, now| machine.close(now));
+        }
         let mut parcels = PARCELS_PER_TURN;
         while parcels > 0
             && let Some(parcel) = self.post.open()
@@ -220,13 +235,25 @@ impl<R: Runtime, M: Machine> Seat<R, M> {
     }
 
     fn hand_in<A: ShardApp<M>>(&mut self, driver: &mut Driver<R, M>, app: &mut A, mut parcel: Parcel) {
-        if let Some(stream) = parcel.stream.take()
-            && driver.adopt(stream).is_err()
-        {
-            return self.post.lose();
-        }
         let (path, ecn, range) = (parcel.path, parcel.ecn, parcel.range.clone());
-        let mut sorter = Sorter { app, post: &mut self.post, handed_over: true };
+        match parcel.kind {
+            Kind::Message => {}
+            #[cfg(feature = "dtls")]
+            Kind::Datagram { hops } => {
+                let mut sorter = Sorter { app, post: &mut self.post, handed_over: false, hops };
+                return driver.hand_in_datagram(path, &mut parcel.octets, range, &mut sorter);
+            }
+            #[cfg(not(feature = "dtls"))]
+            Kind::Datagram { .. } => return,
+            Kind::Refused => return self.post.forget(&path),
+        }
+        if let Some(stream) = parcel.stream.take() {
+            self.post.forget(&path);
+            if driver.adopt(stream).is_err() {
+                return self.post.refuse(parcel);
+            }
+        }
+        let mut sorter = Sorter { app, post: &mut self.post, handed_over: true, hops: 0 };
         driver.hand_in(path, ecn, &mut parcel.octets, range, &mut sorter, |sorter, now, machine, input| {
             sorter.app.handed_over(now, machine, input)
         });
@@ -239,6 +266,8 @@ struct Sorter<'s, A> {
     post: &'s mut Post,
     /// Whether what is sorted was handed over already.
     handed_over: bool,
+    /// How often a datagram of an association that has moved was.
+    hops: u8,
 }
 
 impl<M: Machine, A: ShardApp<M>> App<M> for Sorter<'_, A> {
@@ -271,5 +300,9 @@ impl<M: Machine, A: ShardApp<M>> App<M> for Sorter<'_, A> {
 
     fn moved(&mut self, stream: Option<Ejected>) {
         if self.post.wants_stream() { self.post.hand_over_stream(stream) } else { self.app.moved(stream) }
+    }
+
+    fn follows(&mut self, input: &Receive<'_>) -> bool {
+        self.post.follow(input, self.hops) || self.app.follows(input)
     }
 }

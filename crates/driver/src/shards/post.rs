@@ -9,13 +9,13 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
 };
 
 use ginnel_core::{ANSWER, Ecn, HEADROOM, Path, Receive, Transport};
 
-use super::bell::Bell;
+use super::{bell::Bell, moved::Moved};
 use crate::Ejected;
 
 /// Parcels that one shard has under way at most.
@@ -34,10 +34,24 @@ pub(super) struct Parcel {
     pub(super) octets: Vec<u8>,
     /// Where in it.
     pub(super) range: Range<usize>,
-    /// The stream on which it came.
+    /// The stream, or DTLS association, on which it came.
     pub(super) stream: Option<Ejected>,
+    pub(super) kind: Kind,
+    /// Who has packed it.
+    pub(super) from: usize,
     /// To whoever has packed it.
     home: SyncSender<Vec<u8>>,
+}
+
+/// What a parcel holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A message, which the machine of this shard is to be shown.
+    Message,
+    /// A datagram as it came, of an association that has moved, which was handed over so often.
+    Datagram { hops: u8 },
+    /// Nothing: the association of this path was not taken.
+    Refused,
 }
 
 /// Opened or lost, its memory goes back: so a shard that ends with parcels in its queue takes nothing from the others.
@@ -62,27 +76,34 @@ pub struct PostStats {
 }
 
 impl PostStats {
-    /// Messages that were handed over from here.
+    /// Messages that were handed over from here, and datagrams of DTLS associations that have moved.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
-    /// Messages that were handed over to here.
+    /// The same that were handed over to here.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
-    /// Messages that were dropped here: too many were under way, there is no such shard, the stream was gone or not taken, it is
-    /// a DTLS association, which does not move, or another shard had handed it over already.
+    /// Messages and datagrams that were dropped here: too many were under way, there is no such shard, the stream was gone or not
+    /// taken, or another shard had handed it over already.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
-    /// Streams that were moved from here.
+    /// Streams and DTLS associations that were moved from here.
     #[must_use]
     pub fn streams(&self) -> u64 {
         self.streams.load(Ordering::Relaxed)
     }
+}
+
+/// Why a parcel was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unsent {
+    Full,
+    Gone,
 }
 
 /// Where one shard can be reached.
@@ -105,6 +126,10 @@ pub(super) struct Post {
     made: usize,
     /// A message that waits for its stream, and whom both are for.
     pending: Option<(usize, Parcel)>,
+    /// Where DTLS associations have moved whose datagrams come here.
+    moved: Moved,
+    /// Those that could not be moved.
+    failed: Vec<Ejected>,
     stats: Arc<PostStats>,
 }
 
@@ -129,6 +154,8 @@ impl Post {
             free: Vec::with_capacity(PARCELS),
             made: 0,
             pending: None,
+            moved: Moved::default(),
+            failed: Vec::new(),
             stats: Arc::default(),
         });
         posts.collect()
@@ -138,18 +165,61 @@ impl Post {
         Arc::clone(&self.stats)
     }
 
-    /// Hands this message over, or if it came on a stream, keeps it until that is at hand.
+    /// Hands this message over, or if it came on a stream or inside DTLS, keeps it until that is at hand.
     pub(super) fn hand_over(&mut self, shard: usize, input: &Receive<'_>) {
-        // A DTLS association stays where it was begun: elsewhere, nobody could answer on its path.
-        let movable = shard < self.offices.len() && shard != self.index;
-        let movable = movable && input.path.transport != Transport::Dtls;
-        let parcel = movable.then(|| self.pack(input)).flatten();
+        let elsewhere = shard < self.offices.len() && shard != self.index;
+        let parcel = elsewhere.then(|| self.pack(input)).flatten();
         let Some(parcel) = parcel else { return self.lose() };
-        if input.path.transport.is_stream() {
-            self.pending = Some((shard, parcel));
+        if input.path.transport == Transport::Udp {
+            let _ = self.send(shard, parcel);
         } else {
-            self.send(shard, parcel);
+            self.pending = Some((shard, parcel));
         }
+    }
+
+    /// A datagram at a socket with DTLS: whether it has gone to where its association is. `hops` says how often it has already.
+    pub(super) fn follow(&mut self, input: &Receive<'_>, hops: u8) -> bool {
+        let Some(shard) = self.moved.find(&input.path) else { return false };
+        // An association that is moved on leaves a trace at each shard that it was at, and no two of them lead to each other:
+        // whoever takes one in forgets his.
+        if usize::from(hops) >= self.offices.len() {
+            self.lose();
+            return true;
+        }
+        let Some(mut parcel) = self.pack(input) else {
+            self.lose();
+            return true;
+        };
+        parcel.kind = Kind::Datagram { hops: hops + 1 };
+        if self.send(shard, parcel) == Err(Unsent::Gone) {
+            // That shard has ended. Whoever begins anew is served here.
+            self.moved.forget(&input.path);
+        }
+        true
+    }
+
+    /// This association is here, or nowhere: nothing of it is to be sent after it any more.
+    pub(super) fn forget(&mut self, path: &Path) {
+        self.moved.forget(path);
+    }
+
+    /// The stream of this parcel has found no place here. Of an association, whoever has sent it learns that: its client begins
+    /// anew, and not here.
+    pub(super) fn refuse(&mut self, mut parcel: Parcel) {
+        self.lose();
+        if parcel.path.transport == Transport::Dtls {
+            parcel.kind = Kind::Refused;
+            let sender = &self.offices[parcel.from];
+            // Where there is no room, it is the client who finds out.
+            if sender.parcels.try_send(parcel).is_ok() {
+                sender.bell.ring();
+            }
+        }
+    }
+
+    /// An association that was to move, and found no room: its peer is to be told.
+    pub(super) fn take_failed(&mut self) -> Option<Ejected> {
+        self.failed.pop()
     }
 
     pub(super) fn wants_stream(&self) -> bool {
@@ -163,8 +233,14 @@ impl Post {
             return self.lose();
         }
         parcel.stream = stream;
+        let path = parcel.path;
+        // Counted before anybody can know of it.
         self.stats.streams.fetch_add(1, Ordering::Relaxed);
-        self.send(shard, parcel);
+        if self.send(shard, parcel).is_err() {
+            self.stats.streams.fetch_sub(1, Ordering::Relaxed);
+        } else if path.transport == Transport::Dtls {
+            self.moved.learn(path, shard);
+        }
     }
 
     fn pack(&mut self, input: &Receive<'_>) -> Option<Parcel> {
@@ -181,18 +257,36 @@ impl Post {
         octets.resize(end + ANSWER, 0);
         octets[ROOM..end].copy_from_slice(input.packet.bytes());
         let home = self.offices[self.index].returns.clone();
-        Some(Parcel { path: input.path, ecn: input.ecn, octets, range: ROOM..end, stream: None, home })
+        Some(Parcel {
+            path: input.path,
+            ecn: input.ecn,
+            octets,
+            range: ROOM..end,
+            stream: None,
+            kind: Kind::Message,
+            from: self.index,
+            home,
+        })
     }
 
-    fn send(&mut self, shard: usize, parcel: Parcel) {
+    fn send(&mut self, shard: usize, parcel: Parcel) -> Result<(), Unsent> {
         let office = &self.offices[shard];
         // Counted before anybody can know of it.
         self.stats.sent.fetch_add(1, Ordering::Relaxed);
         match office.parcels.try_send(parcel) {
-            Ok(()) => office.bell.ring(),
-            Err(_) => {
+            Ok(()) => {
+                office.bell.ring();
+                Ok(())
+            }
+            Err(error) => {
                 self.stats.sent.fetch_sub(1, Ordering::Relaxed);
                 self.lose();
+                let (why, mut parcel) = match error {
+                    TrySendError::Full(parcel) => (Unsent::Full, parcel),
+                    TrySendError::Disconnected(parcel) => (Unsent::Gone, parcel),
+                };
+                self.failed.extend(parcel.stream.take());
+                Err(why)
             }
         }
     }
@@ -205,7 +299,9 @@ impl Post {
     /// The next parcel for this shard.
     pub(super) fn open(&mut self) -> Option<Parcel> {
         let parcel = self.parcels.try_recv().ok()?;
-        self.stats.received.fetch_add(1, Ordering::Relaxed);
+        if parcel.kind != Kind::Refused {
+            self.stats.received.fetch_add(1, Ordering::Relaxed);
+        }
         Some(parcel)
     }
 }

@@ -28,6 +28,7 @@ use ginnel_core::{Framing, Instant, Pace, Path, Refused, Ticket};
 
 pub(crate) use intake::{Intake, Piece};
 pub use moving::Ejected;
+pub(crate) use moving::What;
 #[cfg(feature = "tls")]
 pub use tls::{ClientTls, ServerTls, TlsError};
 #[cfg(feature = "tls")]

@@ -8,19 +8,33 @@ use ginnel_core::{Framing, Path};
 use super::Session;
 use super::Source;
 
-/// An open stream that no driver has: what [`Driver::eject`](crate::Driver::eject) gives and
+/// An open stream, or DTLS association, that no driver has: what [`Driver::eject`](crate::Driver::eject) gives and
 /// [`Driver::adopt`](crate::Driver::adopt) takes, in another thread perhaps. All that belongs to it goes along: octets that were
-/// read and not looked at, octets that have not left, and the state of TLS. Dropped, it is closed.
+/// read and not looked at, octets that have not left, and the state of TLS. Dropped, a stream is closed; an association is
+/// forgotten, and its peer not told.
+///
+/// An association leaves its socket behind, which it shares with others: it can go to drivers alone that listen at the same
+/// address ([`Driver::listen_shared`](crate::Driver::listen_shared)), and what comes for it still comes where it was:
+/// [`App::follows`](crate::App::follows).
 #[derive(Debug)]
 pub struct Ejected {
-    pub(crate) io: TcpStream,
     pub(crate) path: Path,
-    pub(crate) framing: Framing,
-    #[cfg(feature = "tls")]
-    pub(crate) tls: Option<Box<Session>>,
     pub(crate) accepted: Option<Source>,
-    pub(crate) unread: Vec<u8>,
-    pub(crate) unsent: VecDeque<u8>,
+    pub(crate) what: What,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    Stream {
+        io: TcpStream,
+        framing: Framing,
+        #[cfg(feature = "tls")]
+        tls: Option<Box<Session>>,
+        unread: Vec<u8>,
+        unsent: VecDeque<u8>,
+    },
+    #[cfg(feature = "dtls")]
+    Association(Box<crate::dtls::Association>),
 }
 
 impl Ejected {

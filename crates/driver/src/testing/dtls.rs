@@ -1,7 +1,7 @@
 //! The tests of DTLS as what carries a path: `ginnel_driver::dtls_tests!(Tokio, block_on)`.
 
 use std::{
-    net::{SocketAddr, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     time::Duration,
 };
 
@@ -25,6 +25,7 @@ macro_rules! dtls_tests {
             dtls_with_whom_nobody_trusts_is_refused
             dtls_where_nobody_answers_times_out
             dtls_and_plain_datagrams_share_a_socket
+            dtls_from_any_address_has_one_of_its_own
             dtls_may_not_be_idle_for_long
             sec_41_ten_thousand_hellos_without_a_cookie_leave_nothing
             sec_41_half_open_dtls_is_bounded_and_the_oldest_goes
@@ -78,6 +79,18 @@ pub async fn dtls_carries_messages_to_whom_the_name_is_right<R: Runtime + Clone>
     let release = Request::Release { transport: Transport::Dtls, local: at, remote: None };
     server.0.with(|node, _| node.ask(release));
     assert_eq!((server.0.locals().count(), server.0.traces()), (0, [0; 5]));
+}
+
+pub async fn dtls_from_any_address_has_one_of_its_own<R: Runtime + Clone>(runtime: R) {
+    let authority = Authority::new();
+    let (mut server, at) = serving(&runtime, &authority, Limits::default()).await;
+    let mut request = wish(at, "turn.example.org");
+    if let Request::Connect { local, .. } = &mut request {
+        *local = Some((Ipv4Addr::UNSPECIFIED, 0).into());
+    }
+    let (client, result) = outcome(&runtime, &mut server, authority.client(), request).await;
+    assert_eq!(result.expect("connected").ip(), LOCALHOST);
+    drop(client);
 }
 
 pub async fn dtls_with_whom_nobody_trusts_is_refused<R: Runtime + Clone>(runtime: R) {
@@ -159,14 +172,14 @@ pub async fn dtls_may_not_be_idle_for_long<R: Runtime + Clone>(runtime: R) {
 }
 
 /// A client of the library, by hand.
-struct Peer {
-    socket: UdpSocket,
-    library: Dtls,
+pub(super) struct Peer {
+    pub(super) socket: UdpSocket,
+    pub(super) library: Dtls,
     epoch: Epoch,
 }
 
 impl Peer {
-    fn new(at: SocketAddr) -> Self {
+    pub(super) fn new(at: SocketAddr) -> Self {
         let epoch = Epoch::start();
         let mut shared = Library::new(Duration::from_secs(10)).expect("a library");
         Self::with(at, epoch, shared.client(epoch.to_std(Instant::EPOCH)).expect("a client"))
@@ -177,6 +190,10 @@ impl Peer {
         socket.connect(at).expect("loopback");
         socket.set_nonblocking(true).expect("a socket");
         Self { socket, library, epoch }
+    }
+
+    pub(super) fn now(&self) -> std::time::Instant {
+        self.epoch.to_std(self.epoch.now())
     }
 
     /// What it wants to send.
@@ -202,7 +219,7 @@ impl Peer {
     }
 
     /// Takes what has come; whether something has.
-    fn take(&mut self) -> bool {
+    pub(super) fn take(&mut self) -> bool {
         let mut buf = [0; 4_096];
         let Ok(len) = self.socket.recv(&mut buf) else { return false };
         self.library.handle_packet(&buf[..len]).expect("the library takes it");
@@ -248,7 +265,7 @@ pub async fn sec_41_ten_thousand_hellos_without_a_cookie_leave_nothing<R: Runtim
 pub async fn sec_41_half_open_dtls_is_bounded_and_the_oldest_goes<R: Runtime + Clone>(runtime: R) {
     const LIMIT: usize = 5;
     let authority = Authority::new();
-    let limits = Limits::default().with_handshakes(LIMIT, Duration::from_secs(10));
+    let limits = Limits::default().with_handshakes(LIMIT, Duration::from_secs(60));
     let (mut server, at) = serving(&runtime, &authority, limits).await;
     let mut peers: Vec<Peer> = (0..12).map(|_| Peer::new(at)).collect();
     for (number, peer) in peers.iter_mut().enumerate() {
@@ -273,7 +290,9 @@ pub async fn sec_41_half_open_dtls_is_bounded_and_the_oldest_goes<R: Runtime + C
 
 pub async fn sec_41_half_open_dtls_keeps_little_of_what_it_is_sent<R: Runtime + Clone>(runtime: R) {
     let authority = Authority::new();
-    let (mut server, at) = serving(&runtime, &authority, Limits::default()).await;
+    let limits = Limits::default();
+    let limits = limits.with_handshakes(limits.handshakes, Duration::from_secs(60));
+    let (mut server, at) = serving(&runtime, &authority, limits).await;
     let mut peer = Peer::new(at);
     peer.hello();
     until(&runtime, &mut [&mut server], |_| peer.take()).await;

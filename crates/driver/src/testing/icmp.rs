@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use ginnel_core::{IcmpError, Instant, Notice, Path, Port, Receive, Transmit};
 
 use super::{
-    LOCALHOST,
+    LOCALHOST, nobody,
     node::Node,
     patiently,
     streams::{node, until},
@@ -37,9 +37,11 @@ pub async fn icmp_says_that_a_port_is_closed<R: Runtime + Clone>(runtime: R) {
         (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into(), v6),
         (any6, Ipv6Addr::LOCALHOST.into(), v6),
     ] {
-        let Ok(closed) = UdpSocket::bind((host, 0)).and_then(|socket| socket.local_addr()) else {
+        if UdpSocket::bind((host, 0)).is_err() {
             continue; // this host has no IPv6
-        };
+        }
+        // The system gives such a port to nobody who does not ask for it.
+        let closed = SocketAddr::new(host, 1);
         let mut client = node(&runtime, Config::default(), Node::default());
         let bound = client.0.bind(bind, Port::Any).expect("a socket");
         let path = Path::udp(SocketAddr::new(host, bound.port()), closed);
@@ -52,7 +54,7 @@ pub async fn icmp_says_that_a_port_is_closed<R: Runtime + Clone>(runtime: R) {
 
 pub async fn icmp_costs_no_datagram_and_no_socket<R: Runtime + Clone>(runtime: R) {
     const PINGS: usize = 300;
-    let closed = UdpSocket::bind((LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port");
+    let closed = nobody();
     let mut echo = node(&runtime, Config::default(), Node::echo());
     let at = echo.0.bind(LOCALHOST, Port::Any).expect("a socket");
     let mut client = node(&runtime, Config::default(), Node::default());
@@ -99,7 +101,7 @@ pub async fn errors_without_end_starve_no_datagram<R: Runtime + Clone>(runtime: 
     if !cfg!(target_os = "linux") {
         return;
     }
-    let closed = UdpSocket::bind((LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port");
+    let closed = nobody();
     let friend = UdpSocket::bind((LOCALHOST, 0)).expect("a socket");
     let mut client = node(&runtime, Config::default(), Node::default());
     let local = client.0.bind(LOCALHOST, Port::Any).expect("a socket");

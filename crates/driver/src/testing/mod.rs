@@ -12,6 +12,8 @@ mod node;
 mod relay;
 #[cfg(feature = "tls")]
 mod secure;
+#[cfg(feature = "dtls")]
+mod shards;
 mod storm;
 mod streams;
 
@@ -34,6 +36,8 @@ pub use joined::*;
 pub use relay::*;
 #[cfg(feature = "tls")]
 pub use secure::*;
+#[cfg(feature = "dtls")]
+pub use shards::*;
 pub use storm::{Mark, Storm};
 pub use streams::*;
 
@@ -63,9 +67,21 @@ macro_rules! loop_tests {
     (@ $runtime:expr, $block_on:expr; $($test:ident)*) => {
         $(#[test]
         fn $test() {
-            $block_on($crate::testing::$test($runtime));
+            $block_on($crate::testing::ends($runtime, $crate::testing::$test($runtime)));
         })*
     };
+}
+
+/// Runs a test, which has so long, however often it is patient.
+pub async fn ends(runtime: impl Runtime, test: impl Future<Output = ()>) {
+    within(&runtime, 6 * PATIENCE, test).await;
+}
+
+/// Where nobody listens, and the system puts nobody who does not ask for it.
+fn nobody() -> SocketAddr {
+    // All of 127.0.0.0/8 is this host on Linux alone.
+    let ip = if cfg!(target_os = "linux") { Ipv4Addr::new(127, 0, 0, 5) } else { Ipv4Addr::LOCALHOST };
+    SocketAddr::new(ip.into(), 1)
 }
 
 /// Keeps what it is told, and closes its machine when it has as much data as it wants.
@@ -112,12 +128,16 @@ async fn race<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> R
 
 /// Fails the test when `future` takes too long.
 async fn patiently<T>(runtime: &impl Runtime, future: impl Future<Output = T>) -> T {
+    within(runtime, PATIENCE, future).await
+}
+
+async fn within<T>(runtime: &impl Runtime, limit: Duration, future: impl Future<Output = T>) -> T {
     let epoch = Epoch::start();
     let mut timer = runtime.timer();
-    timer.reset(epoch.to_std(Instant::EPOCH + PATIENCE));
+    timer.reset(epoch.to_std(Instant::EPOCH + limit));
     match race(future, poll_fn(|cx| timer.poll(cx))).await {
         Ok(done) => done,
-        Err(()) => panic!("not done after {PATIENCE:?}"),
+        Err(()) => panic!("not done after {limit:?}"),
     }
 }
 

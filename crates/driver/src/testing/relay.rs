@@ -4,9 +4,11 @@
 
 use std::{
     future::{Future, poll_fn},
-    io,
+    io::{self, BufRead as _, BufReader},
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    path::PathBuf,
     pin::pin,
+    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -22,6 +24,7 @@ use ginnel_turn::server::{
     policy::{PeerFilter, PeerRange},
 };
 
+use super::streams::beside;
 use crate::{App, Driver, RelayConfig, RelayError, RelayRuntime, RelaySocket};
 
 /// Makes one test of each function below, for a runtime and the function that runs a future on it.
@@ -212,13 +215,20 @@ pub async fn who_is_connected_hears_one_peer_alone<R: RelayRuntime>(runtime: R) 
     let server = serve(&runtime);
     let (one, other, third) =
         (socket::<R>(&server).await, socket::<R>(&server).await, socket::<R>(&server).await);
-    one.connect(other.local_addr().unwrap()).await.unwrap();
+    // All are at one address, which is what has the permission.
     let at = one.local_addr().unwrap();
-    for (socket, what) in [(&third, b"third"), (&other, b"other")] {
-        // Both are at one address, which is what has the permission.
-        socket.send_to(what, at).await.unwrap();
-        socket.permit(at.ip()).await.unwrap();
+    one.permit(at.ip()).await.unwrap();
+    third.send_to(b"early", at).await.unwrap();
+    while one.stats().received < 1 {
+        breathe().await;
     }
+    one.connect(other.local_addr().unwrap()).await.unwrap();
+    assert_eq!(one.stats().strangers, 1, "who came before is not there any more");
+    third.send_to(b"third", at).await.unwrap();
+    while one.stats().strangers < 2 {
+        breathe().await;
+    }
+    other.send_to(b"other", at).await.unwrap();
     let mut buf = [0; 10];
     assert_eq!((one.recv(&mut buf).await.unwrap(), &buf[..5]), (5, &b"other"[..]));
     other.permit(at.ip()).await.unwrap();
@@ -361,4 +371,62 @@ pub async fn a_server_that_goes_away_says_so<R: RelayRuntime>(runtime: R) {
     assert_eq!(socket.local_addr().unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     let peer = (Ipv4Addr::LOCALHOST, 9).into();
     assert_eq!(socket.send_to(b"?", peer).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+}
+
+/// The program that the examples of a runtime's crate have for this, built if it is not there.
+#[must_use]
+pub fn example(cargo: &str, package: &str, name: &str) -> PathBuf {
+    // This test is target/debug/deps/relay-0123, or the like of another profile.
+    let this = std::env::current_exe().unwrap();
+    let profile = this.ancestors().nth(2).unwrap();
+    let path = profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    if !path.is_file() {
+        // Cargo builds examples with the tests, but not where it is told to run these alone.
+        let mut command = Command::new(cargo);
+        command.args(["build", "--quiet", "--package", package, "--features", "relay", "--example", name]);
+        if !profile.ends_with("debug") {
+            command.arg("--profile").arg(profile.file_name().unwrap());
+        }
+        assert!(command.status().unwrap().success() && path.is_file(), "{} cannot be built", path.display());
+    }
+    path
+}
+
+/// Ended when it is dropped.
+struct Program(Child);
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What the first line of this example says is an echo, for the peer that it was told of.
+pub async fn an_example_is_an_echo<R: RelayRuntime>(runtime: R, program: PathBuf) {
+    let server = serve(&runtime);
+    let mut command = Command::new(program);
+    command.args([&format!("turn:{}", server.at), "user", "password", &PEERS.to_string()]);
+    let mut program = Program(command.stdout(Stdio::piped()).spawn().unwrap());
+    // The server runs in this thread, so another waits for what is said.
+    let stdout = program.0.stdout.take().unwrap();
+    let said = beside(move || BufReader::new(stdout).lines().next());
+    while !said.is_finished() {
+        breathe().await;
+    }
+    let said = said.join().unwrap().expect("it says where it is").unwrap();
+    let at: SocketAddr = said.strip_prefix("send to ").expect(&said).parse().unwrap();
+    let peer = UdpSocket::bind((PEERS, 0)).unwrap();
+    peer.set_nonblocking(true).unwrap();
+    // It says so before it has asked for the peer: what comes until then is dropped.
+    let mut buf = [0; 16];
+    loop {
+        peer.send_to(b"echo", at).unwrap();
+        for _ in 0..1_000 {
+            breathe().await;
+        }
+        if let Ok(heard) = peer.recv_from(&mut buf) {
+            assert_eq!((heard, &buf[..4]), ((4, at), &b"echo"[..]));
+            return;
+        }
+    }
 }

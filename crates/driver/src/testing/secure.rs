@@ -264,7 +264,7 @@ pub async fn tls_with_what_is_none_is_refused<R: Runtime + Clone>(runtime: R) {
     let authority = Authority::new();
     let listener = TcpListener::bind((LOCALHOST, 0)).expect("loopback");
     let at = listener.local_addr().expect("an address");
-    let limits = Limits::default().with_handshakes(1, Duration::from_millis(150));
+    let limits = Limits::default().with_handshakes(1, Duration::from_secs(2));
     type Answer<'a> = &'a dyn Fn(TcpStream) -> Option<TcpStream>;
     let cases: [(Answer<'_>, Refused); 3] = [
         (
@@ -336,7 +336,7 @@ pub async fn tls_agrees_on_what_is_spoken_or_on_nothing<R: Runtime + Clone>(runt
 
 pub async fn sec_41_half_open_handshakes_are_bounded_in_number_and_time<R: Runtime + Clone>(runtime: R) {
     let authority = Authority::new();
-    let limits = Limits::default().with_handshakes(4, Duration::from_millis(200));
+    let limits = Limits::default().with_handshakes(4, Duration::from_secs(2));
     let config = Config::default().with_limits(limits).with_server_tls(authority.server("localhost", &[]));
     let (mut server, at) = server(&runtime, config, Node::echo(), SECURE).await;
     let _silent: Vec<TcpStream> = (0..10).map(|_| TcpStream::connect(at).expect("it listens")).collect();

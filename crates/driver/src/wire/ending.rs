@@ -115,22 +115,11 @@ impl<R: Runtime> Wire<R> {
         if self.by_path.get(&stream.path) == Some(&number) {
             self.by_path.remove(&stream.path);
         }
-        match stream.accepted {
-            Some(source) => {
-                self.counts.accepted -= 1;
-                #[cfg(feature = "tls")]
-                if matches!(stream.state, State::Shaking { .. }) {
-                    self.shaken(source);
-                }
-                if let Some(count) = self.sources.get_mut(&source) {
-                    count.streams -= 1;
-                    if count.streams == 0 {
-                        self.sources.remove(&source);
-                    }
-                }
-            }
-            None => self.counts.connected -= 1,
+        #[cfg(feature = "tls")]
+        if let (Some(source), State::Shaking { .. }) = (stream.accepted, stream.state) {
+            self.shaken(source);
         }
+        self.leave(stream.accepted);
         self.free.push(number);
         if let Some(joint) = stream.joint.take() {
             self.part(stream.path, &joint);

@@ -63,7 +63,7 @@ impl<R: Runtime> Wire<R> {
         };
         let io = bind::connect(local, remote).and_then(|dialled| self.runtime.stream(dialled));
         let io = io.map_err(|error| refused(&error))?;
-        self.counts.connected += 1;
+        self.enter(None);
         let until = self.now + self.config.limits.connect;
         // Our end of the path is known when it is connected.
         let path = Path::new(transport, remote, remote);
@@ -230,8 +230,7 @@ impl<R: Runtime> Wire<R> {
         #[cfg(not(feature = "tls"))]
         let state = State::Open;
         self.stats.accepted += 1;
-        self.counts.accepted += 1;
-        self.sources.entry(source).or_default().streams += 1;
+        self.enter(Some(source));
         let number = self.place(io, path, framing, state, Some(source));
         #[cfg(feature = "tls")]
         if let (Some(session), Some(stream)) = (session, self.stream(number)) {

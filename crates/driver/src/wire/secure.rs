@@ -13,7 +13,7 @@
 use std::{
     collections::{BTreeMap, VecDeque, btree_map::Entry, hash_map::RandomState},
     hash::BuildHasher as _,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use ginnel_core::{Notice, Packet, Path, Port, Refused, Request, Ticket, Transmit, Transport};
@@ -21,7 +21,7 @@ use ginnel_core::{Notice, Packet, Path, Port, Refused, Request, Ticket, Transmit
 use super::{Slot, Wire};
 use crate::{
     Runtime,
-    bind::Sharing,
+    bind::{Sharing, route_to},
     dtls::{Alert, Association, COOKIE, Hello, Library, State, Step, Verify, alert, verify_request},
     stream::Source,
 };
@@ -148,7 +148,7 @@ impl<R: Runtime> Wire<R> {
         self.secure.sockets.get(&bound).copied()
     }
 
-    fn bound_for(&self, local: SocketAddr) -> Option<SocketAddr> {
+    pub(super) fn bound_for(&self, local: SocketAddr) -> Option<SocketAddr> {
         let any: IpAddr = match local.ip() {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -167,32 +167,37 @@ impl<R: Runtime> Wire<R> {
             return Err(Refused::NotPermitted);
         }
         let verify = Verify::new(verifier, host, remote.ip())?;
-        let (ip, port) = match local {
-            Some(local) if local.port() != 0 => (local.ip(), Port::Exact(local.port())),
-            Some(local) => (local.ip(), Port::Any),
-            None => (source_for(remote).ok_or(Refused::Unreachable)?, Port::Any),
-        };
-        let bound = self.socket_for_connecting(ip, port)?;
-        let path = Path::new(Transport::Dtls, bound, remote);
-        if self.by_path.contains_key(&path) {
-            return Err(Refused::InUse);
-        }
         let start = self.epoch.to_std(self.now);
         let library = self.secure.library.as_mut().and_then(|library| library.client(start));
         let library = library.ok_or(Refused::Unsupported)?;
+        // A path has an address of its own at either end.
+        let ip = match local.map(|local| local.ip()).filter(|ip| !ip.is_unspecified()) {
+            Some(ip) => ip,
+            None => route_to(remote).map_err(|_| Refused::Unreachable)?,
+        };
+        let port = match local.map(|local| local.port()) {
+            Some(port @ 1..) => Port::Exact(port),
+            Some(0) | None => Port::Any,
+        };
+        let bound = self.socket_for_connecting(ip, port)?;
+        let path = Path::new(Transport::Dtls, SocketAddr::new(ip, bound.port()), remote);
+        if self.by_path.contains_key(&path) {
+            self.no_more_needed(bound);
+            return Err(Refused::InUse);
+        }
         let state = self.shaking(Some(ticket));
         let association = Association::new(self.now, path, library, state, Some(verify), None);
-        self.counts.connected += 1;
-        let number = self.place_association(association, bound);
+        self.enter(None);
+        let number = self.place_association(Box::new(association), bound);
         self.go_on(number, None);
         Ok(())
     }
 
     fn socket_for_connecting(&mut self, ip: IpAddr, port: Port) -> Result<SocketAddr, Refused> {
         if let Port::Exact(port) = port
-            && self.secure.sockets.contains_key(&SocketAddr::new(ip, port))
+            && let Some(bound) = self.bound_for(SocketAddr::new(ip, port))
         {
-            return Ok(SocketAddr::new(ip, port));
+            return Ok(bound);
         }
         self.socket_for_dtls(ip, port, Sharing::Alone)
     }
@@ -201,7 +206,7 @@ impl<R: Runtime> Wire<R> {
         State::Shaking { ticket, until: self.now + self.config.limits.handshake }
     }
 
-    fn place_association(&mut self, association: Association, bound: SocketAddr) -> usize {
+    pub(super) fn place_association(&mut self, association: Box<Association>, bound: SocketAddr) -> usize {
         let (number, _) = self.number();
         match self.by_path.entry(association.path) {
             Entry::Vacant(none) => {
@@ -212,7 +217,7 @@ impl<R: Runtime> Wire<R> {
             }
         }
         self.secure.sockets.entry(bound).or_default().associations += 1;
-        self.slots[number] = Some(Slot::Association(Box::new(association)));
+        self.slots[number] = Some(Slot::Association(association));
         number
     }
 
@@ -270,11 +275,9 @@ impl<R: Runtime> Wire<R> {
             // The library has said why to nobody, or has not even understood: no cipher in common, mostly.
             return self.refuse_hello(path, hello, Alert::HandshakeFailure);
         }
-        self.counts.accepted += 1;
-        let from_one = self.sources.entry(source).or_default();
-        from_one.streams += 1;
-        from_one.handshakes += 1;
-        let number = self.place_association(association, bound);
+        self.enter(Some(source));
+        self.sources.entry(source).or_default().handshakes += 1;
+        let number = self.place_association(Box::new(association), bound);
         self.secure.half_open.push_back(number);
         self.watch_association(number);
     }
@@ -304,11 +307,10 @@ impl<R: Runtime> Wire<R> {
     // ---- in and out
 
     /// Takes a datagram that is DTLS, as its first octet says. What it held is to be [taken](Self::take_secure).
-    pub(crate) fn secure_input(&mut self, local: SocketAddr, remote: SocketAddr, datagram: &[u8]) -> Path {
-        let path = Path::new(Transport::Dtls, local, remote);
+    pub(crate) fn secure_input(&mut self, path: Path, datagram: &[u8]) {
         let hello = Hello::parse(datagram);
         let Some(known) = self.by_path.get(&path).copied() else {
-            let bound = self.bound_for(local).and_then(|bound| self.secure.sockets.get(&bound));
+            let bound = self.bound_for(path.local).and_then(|bound| self.secure.sockets.get(&bound));
             match hello {
                 Some(hello) if bound.is_some_and(|known| known.listening) => {
                     self.on_hello(path, &hello, datagram);
@@ -316,7 +318,7 @@ impl<R: Runtime> Wire<R> {
                 Some(_) => {}
                 None => self.stats.not_open += 1,
             }
-            return path;
+            return;
         };
         let successor = self.secure.successors.get(&path).copied();
         match hello {
@@ -331,7 +333,6 @@ impl<R: Runtime> Wire<R> {
                 self.go_on(successor.filter(|_| is_of_handshake(datagram)).unwrap_or(known), Some(datagram))
             }
         }
-        path
     }
 
     /// Whether this is a repetition of what an association has begun with; or is nothing to begin with, where this side has.
@@ -359,14 +360,14 @@ impl<R: Runtime> Wire<R> {
         });
     }
 
-    fn association(&mut self, number: usize) -> Option<&mut Association> {
+    pub(super) fn association(&mut self, number: usize) -> Option<&mut Association> {
         match self.slots.get_mut(number)? {
             Some(Slot::Association(association)) => Some(association),
             _ => None,
         }
     }
 
-    fn go_on(&mut self, number: usize, datagram: Option<&[u8]>) {
+    pub(super) fn go_on(&mut self, number: usize, datagram: Option<&[u8]>) {
         let (now, epoch) = (self.now, self.epoch);
         let begun = |known: &mut Association| known.accepted.is_some() && known.state != State::Open;
         if datagram.is_some_and(|datagram| datagram.len() > LONGEST)
@@ -385,6 +386,7 @@ impl<R: Runtime> Wire<R> {
             _ => None,
         }
     }
+
     /// Lets an association work: sends what it sends, and does what follows from what it has come to.
     fn with_association(
         &mut self,
@@ -404,7 +406,7 @@ impl<R: Runtime> Wire<R> {
         }
     }
 
-    fn send_record(&mut self, path: Path, record: &[u8]) {
+    pub(super) fn send_record(&mut self, path: Path, record: &[u8]) {
         let mut buf = [0; 2048];
         let mut packet = Packet::empty(&mut buf);
         if packet.append(record).is_err() {
@@ -464,7 +466,7 @@ impl<R: Runtime> Wire<R> {
     pub(super) fn release_association(&mut self, path: Path) {
         let Some(number) = self.by_path.get(&path).copied() else { return };
         self.last_words(number);
-        self.drop_association(number);
+        let _ = self.drop_association(number);
     }
 
     fn say_goodbye(&mut self, number: usize, why: Refused) {
@@ -481,10 +483,10 @@ impl<R: Runtime> Wire<R> {
     }
 
     /// It has ended by itself, and whoever waits for it is told.
-    fn end_association(&mut self, number: usize, why: Refused) {
+    pub(super) fn end_association(&mut self, number: usize, why: Refused) {
         let Some(association) = self.association(number) else { return };
         let (path, state) = (association.path, association.state);
-        self.drop_association(number);
+        let _ = self.drop_association(number);
         match state {
             State::Shaking { ticket: Some(ticket), .. } => {
                 self.notices.push_back(Notice::Opened { ticket, result: Err(why) });
@@ -494,8 +496,15 @@ impl<R: Runtime> Wire<R> {
         }
     }
 
-    fn drop_association(&mut self, number: usize) {
-        let Some(mut association) = self.take_association(number) else { return };
+    /// Whoever has begun anew on this path, and is not done.
+    pub(super) fn end_successor(&mut self, path: Path) {
+        if let Some(successor) = self.secure.successors.get(&path).copied() {
+            self.end_association(successor, Refused::Handshake);
+        }
+    }
+
+    pub(super) fn drop_association(&mut self, number: usize) -> Option<Box<Association>> {
+        let mut association = self.take_association(number)?;
         self.alarms.clear(number, &mut association.alarm);
         let path = association.path;
         if self.by_path.get(&path) == Some(&number) {
@@ -506,21 +515,10 @@ impl<R: Runtime> Wire<R> {
         } else {
             self.secure.successors.remove(&path);
         }
-        match association.accepted {
-            Some(source) => {
-                self.counts.accepted -= 1;
-                if association.state != State::Open {
-                    self.half_open_no_more(number, source);
-                }
-                if let Some(from_one) = self.sources.get_mut(&source) {
-                    from_one.streams -= 1;
-                    if from_one.streams == 0 {
-                        self.sources.remove(&source);
-                    }
-                }
-            }
-            None => self.counts.connected -= 1,
+        if let Some(source) = association.accepted.filter(|_| association.state != State::Open) {
+            self.half_open_no_more(number, source);
         }
+        self.leave(association.accepted);
         self.free.push(number);
         if let Some(bound) = self.bound_for(association.path.local) {
             if let Some(known) = self.secure.sockets.get_mut(&bound) {
@@ -528,6 +526,7 @@ impl<R: Runtime> Wire<R> {
             }
             self.no_more_needed(bound);
         }
+        Some(association)
     }
 
     // ---- time
@@ -567,14 +566,4 @@ fn carries(bound: SocketAddr, local: SocketAddr) -> bool {
     let same_ip =
         bound.ip() == local.ip() || bound.ip().is_unspecified() && bound.is_ipv4() == local.is_ipv4();
     same_ip && bound.port() == local.port()
-}
-
-/// The address from which the system sends to there.
-fn source_for(remote: SocketAddr) -> Option<IpAddr> {
-    let any: IpAddr =
-        if remote.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let probe = UdpSocket::bind((any, 0)).ok()?;
-    // Nothing is sent by that.
-    probe.connect(remote).ok()?;
-    Some(probe.local_addr().ok()?.ip())
 }

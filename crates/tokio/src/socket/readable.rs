@@ -35,9 +35,11 @@ impl TokioSocket {
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
         if room.is_none() {
-            // Where there is no file left to wait with, time has to do: who is told that there is room, and finds none, waits.
-            let Ok(again) = self.socket.get_ref().try_clone() else { return Poll::Ready(Ok(())) };
-            *room = Some(watch(again, Side::WRITABLE)?);
+            // Where there is no file left to wait with, or the reactor watches no more, time has to do: who is told that there
+            // is room, and finds none, waits.
+            let watched = self.socket.get_ref().try_clone().and_then(|again| watch(again, Side::WRITABLE));
+            let Ok(watched) = watched else { return Poll::Ready(Ok(())) };
+            *room = Some(watched);
         }
         let Some(waits) = &*room else { return Poll::Ready(Ok(())) };
         let told = ready!(waits.poll_write_ready(cx)).map(drop);

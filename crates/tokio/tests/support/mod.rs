@@ -4,7 +4,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
-    sync::{Arc, Mutex, OnceLock},
+    sync::atomic::{AtomicU8, Ordering},
     time::Duration,
 };
 
@@ -28,9 +28,8 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(at: SocketAddr, change: impl FnOnce(ClientConfig) -> ClientConfig) -> Self {
-        static DRAWN: OnceLock<Arc<Mutex<u8>>> = OnceLock::new();
-        let mut drawn = DRAWN.get_or_init(Arc::default).lock().expect("whole");
-        *drawn += 1;
+        static DRAWN: AtomicU8 = AtomicU8::new(1);
+        let drawn = DRAWN.fetch_add(1, Ordering::Relaxed);
         let socket = socket();
         let local = socket.local_addr().expect("bound");
         let credential = LongTermCredential::new("user", "pass").expect("plain words");
@@ -38,7 +37,7 @@ impl Caller {
             .with_socket(Socket::Lent(local))
             .with_recover(Duration::ZERO);
         let epoch = Epoch::start();
-        let client = Client::new(epoch.now(), change(config), Seed::new([*drawn; 32]));
+        let client = Client::new(epoch.now(), change(config), Seed::new([drawn; 32]));
         Self { epoch, client, socket, events: Vec::new(), heard: Vec::new(), buf: [0; 2_048] }
     }
 

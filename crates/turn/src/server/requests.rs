@@ -101,13 +101,8 @@ impl Server {
         if let Some(shard) = self.forwards.find(now, &path) {
             return Some(shard);
         }
-        // An association of DTLS stays where it was begun, and nobody elsewhere can answer on it: the request is answered here, as
-        // one with a token that nobody knows, and at once.
-        if path.transport == Transport::Dtls {
-            return None;
-        }
         let shard = self.shard_of_token(message).filter(|&shard| shard != self.config.shard.index)?;
-        // A stream is moved whole; of datagrams more will come here. Where there is no room to remember that, the request is
+        // A stream is moved whole, and so is an association of DTLS; of datagrams more will come here. Where there is no room to remember that, the request is
         // answered here, as one with a token that nobody knows. Whoever has no nonce of ours for his address yet is not worth
         // remembering: he may be one of the many that one stolen ticket can be sent from, and if he is real he comes again.
         let is_moved = path.transport != Transport::Udp;
