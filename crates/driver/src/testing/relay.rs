@@ -409,11 +409,16 @@ pub async fn an_example_is_an_echo<R: RelayRuntime>(runtime: R, program: PathBuf
     let mut program = Program(command.stdout(Stdio::piped()).spawn().unwrap());
     // The server runs in this thread, so another waits for what is said.
     let stdout = program.0.stdout.take().unwrap();
-    let said = beside(move || BufReader::new(stdout).lines().next());
+    let said = beside(move || {
+        let mut lines = BufReader::new(stdout).lines();
+        (lines.next(), lines)
+    });
     while !said.is_finished() {
         breathe().await;
     }
-    let said = said.join().unwrap().expect("it says where it is").unwrap();
+    // Its output is kept open: it says more.
+    let (said, _lines) = said.join().unwrap();
+    let said = said.expect("it says where it is").unwrap();
     let at: SocketAddr = said.strip_prefix("send to ").expect(&said).parse().unwrap();
     let peer = UdpSocket::bind((PEERS, 0)).unwrap();
     peer.set_nonblocking(true).unwrap();
