@@ -7,7 +7,7 @@ use std::{
 };
 
 use ginnel_interop::{
-    EchoPeer, Identity, Mode, Namespace, Scratch, Serve, Talk, Verdict, missing, say, skip,
+    Coturn, EchoPeer, Identity, Mode, Namespace, Scratch, Serve, Talk, Verdict, missing, say, skip,
 };
 
 /// Long enough for a busy machine, and no test waits for it to pass.
@@ -26,7 +26,7 @@ fn stage() -> Option<Namespace> {
 
 fn serve(namespace: &Namespace, identity: &Identity) -> Serve {
     let peers = ["--allow-peer", "10.99.0.0/24", "--allow-peer", "fd99::/64"];
-    let options = [&["--user", "user:pass", "--shards", "4"], &peers[..]].concat();
+    let options = [&peers[..], &["--user", "user:pass", "--shards", "4"]].concat();
     Serve::start(namespace, &[HOST, HOST_V6], identity, &options)
 }
 
@@ -34,6 +34,9 @@ fn serve(namespace: &Namespace, identity: &Identity) -> Serve {
 #[test]
 fn our_server_relays_for_coturns_client_over_dtls() {
     const SENT_BACK: Verdict = Verdict::Counted { sent: 40, received: 40 };
+    if let Some(why) = Coturn::missing() {
+        return skip(&why);
+    }
     let Some(namespace) = stage() else { return };
     let _serve = serve(&namespace, &Identity::new(&[HOST, HOST_V6]));
     let _peer = EchoPeer::start(&namespace, &[HOST, HOST_V6]);
