@@ -154,13 +154,6 @@ fn allocate(socket: &UdpSocket, server: SocketAddr, peer: SocketAddr, number: us
     let mut buf: Buffer = [0; 2_048];
     let mut relayed = None;
     for _ in 0..400 {
-        while let Some(transmit) = {
-            let mut packet = Packet::empty(&mut buf);
-            let transmit = client.poll_transmit(epoch.now(), &mut packet);
-            transmit.map(|transmit| (transmit, packet.bytes().to_vec()))
-        } {
-            socket.send_to(&transmit.1, transmit.0.path.remote).expect("loopback takes it");
-        }
         while let Some(event) = client.poll_event() {
             match event {
                 Event::Allocated(allocated) => {
@@ -173,6 +166,14 @@ fn allocate(socket: &UdpSocket, server: SocketAddr, peer: SocketAddr, number: us
                 Event::Failed { reason } | Event::ChannelFailed { reason, .. } => panic!("{reason:?}"),
                 _ => {}
             }
+        }
+        // Behind the events: what they have it asked for leaves now, and not when a wait is over.
+        while let Some(transmit) = {
+            let mut packet = Packet::empty(&mut buf);
+            let transmit = client.poll_transmit(epoch.now(), &mut packet);
+            transmit.map(|transmit| (transmit, packet.bytes().to_vec()))
+        } {
+            socket.send_to(&transmit.1, transmit.0.path.remote).expect("loopback takes it");
         }
         match socket.recv_from(&mut buf[HEADROOM..]) {
             Ok((len, from)) => {
