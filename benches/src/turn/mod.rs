@@ -1,6 +1,7 @@
 //! The TURN server machine: what one relayed packet costs with few and with many allocations, what its timers cost when
 //! nothing happens, and what one who is nobody makes it do. Payloads are 200 octets, as audio is.
 
+mod floor;
 mod ours;
 #[cfg(not(feature = "peers"))]
 #[path = "no_rivals.rs"]
@@ -55,7 +56,8 @@ pub fn groups() -> Vec<Group> {
                     continue;
                 }
                 let group = Group::new(format!("turn/relay, {text} allocations, {whose}, {said}"));
-                groups.push(rivals::relay(ours::relay(group, count, way, random), count, way, random));
+                let group = floor::relay(ours::relay(group, count, way, random), count, way, random);
+                groups.push(rivals::relay(group, count, way, random));
             }
         }
         let group = Group::new(format!("turn/{text} idle allocations, the next wake-up"));

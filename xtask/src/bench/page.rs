@@ -61,8 +61,9 @@ pub(super) fn markdown(groups: &[Group], quick: bool) -> String {
          relay must, and looks at nothing: no relay of many flows can be cheaper.\n\n",
     );
     out.push_str(
-        "What the TURN server costs over sockets and under load, beside coturn, and what 100,000 allocations cost, is in \
-         [TURN-CAPACITY.md](TURN-CAPACITY.md).\n\n",
+        "What the TURN server costs under load over UDP, TCP, TLS and DTLS, beside coturn, with the packets that were lost, and \
+         what 100,000 allocations cost, is in [TURN-CAPACITY.md](TURN-CAPACITY.md). Where its time goes: \
+         [a flame graph](images/turn-server-flame.svg) of 100 clients over UDP.\n\n",
     );
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let _ = writeln!(out, "- Processor: {} ({cores} cores)", processor());

@@ -155,8 +155,14 @@ impl Start {
 
     fn driver_config(&self) -> Config {
         let settings = &self.settings;
-        let limits = driver::Limits::default()
+        // Handshakes are what strangers may cost: few of the streams, and half of those of one source, who may come at once.
+        let usual = driver::Limits::default();
+        let handshakes = settings.max_streams as usize / 32;
+        let from_one = settings.max_streams_per_source as usize / 2;
+        let limits = usual
             .with_accepted(settings.max_streams as usize, settings.max_streams_per_source as usize)
+            .with_handshakes(handshakes.max(usual.handshakes), usual.handshake)
+            .with_handshakes_from_one(from_one.max(usual.handshakes_from_one))
             // RFC 6062 section 5.2: at least 30 seconds for a peer of a TCP relay.
             .with_connected(settings.max_streams as usize, Duration::from_secs(30))
             .with_idle(settings.stream_idle);

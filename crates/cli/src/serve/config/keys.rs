@@ -137,9 +137,9 @@ pub(crate) const KEYS: &[Key] = &[
     key(LIMITS, "challenge-rate", One, "N", Is("200"), Restart,
         "How many requests a second without good credentials are answered over UDP to one IPv4 address, or to 64 bits of IPv6, by each shard; five times as many at once. Each client begins with one such"),
     key(LIMITS, "max-streams", One, "N", Is("4096"), Restart,
-        "Clients over TCP and TLS, for each shard"),
+        "Clients over TCP and TLS, for each shard. At a time one in 32, and 128 at least, may be in a handshake of TLS or DTLS"),
     key(LIMITS, "max-streams-per-source", One, "N", Is("64"), Restart,
-        "Of those from one IPv4 address, or from 64 bits of IPv6"),
+        "Of those from one IPv4 address, or from 64 bits of IPv6; half of them, and 32 at least, in a handshake"),
     key(LIMITS, "stream-idle", One, "TIME", Is("10m"), Restart,
         "A client over TCP or TLS that is silent for so long is cut off"),
 
