@@ -101,16 +101,12 @@ impl Common {
     }
 }
 
-/// Users are in memory in any case; those of secrets are computed.
+/// Users are in memory in any case; those of secrets are computed. Of secrets there may be none: a reload cannot change the kind of
+/// credentials, and it may bring the first secret, or take the last one away.
 fn credentials(settings: &Settings) -> Result<Credentials, String> {
     let secrets = settings.secrets.iter().map(|secret| RestSecret::new(secret.0.as_bytes()));
-    match settings.secrets.is_empty() {
-        true => Ok(Credentials::InMemory),
-        false => {
-            let secrets = RestSecrets::new(secrets).map_err(|error| error.to_string())?;
-            Ok(Credentials::Rest(secrets.with_separator(settings.separator)))
-        }
-    }
+    let secrets = RestSecrets::new(secrets).map_err(|error| error.to_string())?;
+    Ok(Credentials::Rest(secrets.with_separator(settings.separator)))
 }
 
 fn quotas(settings: &Settings) -> QuotaLimits {

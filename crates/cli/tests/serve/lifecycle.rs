@@ -8,6 +8,7 @@ use std::{
 use crate::{
     client::{Client, binding, mapped, mapped_over_udp},
     program::{PATIENCE, Serve, Signal, file},
+    relay::rest,
 };
 
 const LOCAL: [&str; 4] = ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
@@ -173,6 +174,29 @@ fn a_reload_changes_who_may_relay() {
     assert!(
         serve.logged().contains("`realm` has changed: that takes effect when the program is started again")
     );
+}
+
+#[test]
+fn a_reload_brings_the_first_secret_and_takes_the_last_away() {
+    let path = file("secrets.toml", "user = ['stays:1']\n");
+    let mut serve = start(&["--config", path.to_str().unwrap()]);
+    let allocate = |serve: &Serve| {
+        let (user, password) = rest("leaked", 60);
+        Client::new(serve.at("udp"), &user, &password).allocate().map(|answered| answered.error)
+    };
+    assert!(allocate(&serve).is_err(), "there is no secret yet");
+    for (number, (text, is_known)) in
+        [("user = ['stays:1']\nsecret = ['leaked']\n", true), ("user = ['stays:1']\n", false)]
+            .into_iter()
+            .enumerate()
+    {
+        file("secrets.toml", text);
+        serve.signal(Signal::SIGHUP);
+        serve.wait_for("reloaded");
+        assert_eq!(serve.metric("ginnel_reloads_total{result=\"applied\"}"), number as u64 + 1);
+        assert_eq!(allocate(&serve).ok(), is_known.then_some(None), "{text}");
+        assert_eq!(Client::new(serve.at("udp"), "stays", "1").allocate().unwrap().error, None);
+    }
 }
 
 #[test]

@@ -258,20 +258,20 @@ pub async fn joined_streams_share_a_rate_by_turns<R: Runtime + Clone>(runtime: R
         relay.0.with(|node, _| node.ask(Request::Splice { one, other, rates }));
     }
     let epoch = Epoch::start();
-    clients[0].write_all(&[7; 30_000]).expect("room");
-    clients[2].write_all(&[7; 30_000]).expect("room");
+    clients[0].write_all(&[7; 60_000]).expect("room");
+    clients[2].write_all(&[7; 60_000]).expect("room");
     let (mut first, mut second) = (Vec::new(), Vec::new());
     let mut ahead = 0;
     until(&runtime, &mut [&mut relay], |_| {
         let [_, one, _, other] = &mut clients;
         let moved = slurp(one, &mut first) | slurp(other, &mut second);
         ahead = ahead.max(first.len().abs_diff(second.len()));
-        moved || first.len() + second.len() == 60_000
+        moved || first.len() + second.len() == 120_000
     })
     .await;
-    // Six turns of a tenth of a second, of which the first is at once; and neither waits until the other has done.
-    assert!(epoch.now() >= Instant::EPOCH + Duration::from_millis(490), "{:?}", epoch.now());
-    assert!(ahead <= 20_000, "one was {ahead} octets ahead of the other");
+    // Twelve turns of a tenth of a second, of which the first is at once; and neither waits until the other has done.
+    assert!(epoch.now() >= Instant::EPOCH + Duration::from_millis(1_090), "{:?}", epoch.now());
+    assert!(ahead <= 45_000, "one was {ahead} octets ahead of the other");
 }
 
 pub async fn joined_streams_may_rest_but_not_for_ever<R: Runtime + Clone>(runtime: R) {

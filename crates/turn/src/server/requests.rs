@@ -74,20 +74,23 @@ impl Server {
             self.stats.discarded += 1;
             return Handled::Consumed;
         };
+        self.expire_client(now, &path);
         if origin == Origin::Driver
             && let Some(shard) = self.shard_of(now, path, &message)
         {
             self.stats.handed_over += 1;
             return Handled::Data(Handover { shard });
         }
-        // A host that slept may hear of its clients before it looks at its timers.
-        if let Some(slot) = self.table.client(&path) {
-            self.expire_slot(now, slot);
-        }
         let verdict = self.check(now, path, &message);
         match self.obey(now, path, head, verdict, &mut input.packet) {
             Some(transmit) => Handled::Send(transmit),
             None => Handled::Consumed,
+        }
+    }
+    /// A host that slept may hear of its clients before it looks at its timers.
+    fn expire_client(&mut self, now: Instant, path: &Path) {
+        if let Some(slot) = self.table.client(path) {
+            self.expire_slot(now, slot);
         }
     }
     /// Which other shard this request is for: the one that its five-tuple was handed to, or that made its token.
@@ -102,9 +105,10 @@ impl Server {
             return Some(shard);
         }
         let shard = self.shard_of_token(message).filter(|&shard| shard != self.config.shard.index)?;
-        // A stream is moved whole, and so is an association of DTLS; of datagrams more will come here. Where there is no room to remember that, the request is
-        // answered here, as one with a token that nobody knows. Whoever has no nonce of ours for his address yet is not worth
-        // remembering: he may be one of the many that one stolen ticket can be sent from, and if he is real he comes again.
+        // A stream is moved whole, and so is an association of DTLS; of datagrams more will come here. Where there is no room to
+        // remember that, the request is answered here, as one with a token that nobody knows. Whoever has no nonce of ours for
+        // his address yet is not worth remembering: he may be one of the many that one stolen ticket can be sent from, and if he
+        // is real he comes again.
         let is_moved = path.transport != Transport::Udp;
         let is_stranger = || !self.auth.has_fresh_nonce(now, path, message);
         (is_moved || is_stranger() || self.forwards.learn(now, path, shard)).then_some(shard)
@@ -228,6 +232,7 @@ impl Server {
     pub(super) fn poll_looked_up(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
         loop {
             let (path, verdict) = self.auth.poll_answered(now, packet)?;
+            self.expire_client(now, &path);
             let head = Message::parse(packet.bytes()).ok().and_then(|it| Head::of(&it));
             if let Some(head) = head
                 && let Some(transmit) = self.obey(now, path, head, verdict, packet)

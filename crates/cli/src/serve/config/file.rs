@@ -91,8 +91,11 @@ impl Source {
         };
         match key_of(line) {
             _ if may_be_shown => (line, ""),
-            Some(_) => (line.find('=').and_then(|at| line.get(..=at)).unwrap_or_default(), HIDDEN),
-            None => ("", HIDDEN),
+            // What is no key may be a secret that has lost its quotes, with the padding that Base64 ends in.
+            Some(key) if Key::named(key).is_some() || nearest(key).is_some() => {
+                (line.find('=').and_then(|at| line.get(..=at)).unwrap_or_default(), HIDDEN)
+            }
+            _ => ("", HIDDEN),
         }
     }
 }

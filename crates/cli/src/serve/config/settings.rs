@@ -67,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) stun_only: bool,
     pub(crate) max_allocations: Option<u32>,
     pub(crate) max_allocations_per_user: Option<u32>,
+    /// That was not said, and follows from the ports.
+    pub(crate) user_takes_part_of_ports: bool,
     /// Octets a second.
     pub(crate) bandwidth: Option<u64>,
     pub(crate) bandwidth_per_user: Option<u64>,
@@ -118,6 +120,11 @@ impl Settings {
             relays: running.relays.clone(),
             externals: running.externals.clone(),
             ports: running.ports.clone(),
+            // A part of the ports, where nothing else is said: of those that there are.
+            max_allocations_per_user: match self.user_takes_part_of_ports {
+                true => Some(most_of_user(&running.ports)),
+                false => self.max_allocations_per_user,
+            },
             tcp_relay: running.tcp_relay,
             mobility: running.mobility,
             realm: running.realm.clone(),
@@ -198,6 +205,7 @@ impl Settings {
         judge_shards(reader, shards.as_ref().filter(|_| !stun_only), &ports);
         let per_user = reader.optional("max-allocations-per-user", value::limit);
         Self {
+            user_takes_part_of_ports: per_user.is_none(),
             max_allocations_per_user: per_user.map_or(Some(most_of_user(&ports)), |placed| placed.value),
             shards: shards.map(|placed| placed.value),
             ports,

@@ -230,10 +230,25 @@ fn a_line_that_holds_a_secret_is_not_shown_whatever_is_wrong_with_it() {
         "secret: hunter2\n",
         "secret = 'hunter2\n",
         "secret = ['ok', 7, 'hunter2']\n",
+        "secret = [\n  hunter2==,\n]\n",
+        "secret = 'one'\nhunter2==\n",
+        "secret =\n  hunter2=\n",
     ] {
         let said = mistakes(text);
         assert!(said.contains("ginnel.toml:") && !said.contains("hunter2"), "{text}\n{said}");
     }
+}
+
+#[test]
+fn a_reload_leaves_users_their_part_of_the_ports_there_are() {
+    let running = file("user = ['a:b']").unwrap();
+    let reloaded = |text: &str| {
+        let read = file(text).unwrap();
+        (read.max_allocations_per_user, read.with_what_stays(&running).max_allocations_per_user)
+    };
+    assert_eq!(running.max_allocations_per_user, Some(4_096));
+    assert_eq!(reloaded("user = ['a:b']\nports = '20000-20999'"), (Some(250), Some(4_096)));
+    assert_eq!(reloaded("user = ['a:b']\nmax-allocations-per-user = 7"), (Some(7), Some(7)));
 }
 
 #[test]
