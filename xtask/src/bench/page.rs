@@ -50,7 +50,7 @@ pub(super) fn markdown(groups: &[Group], quick: bool) -> String {
         "# Benchmarks\n\nWritten by `cargo xtask bench --peers`; the benchmarks are in `benches/`. Times are medians in \
          nanoseconds, one thread. They are a hint: **what counts are the ratios**, measured in one run. *ginnel takes* is \
          our time divided by the other's: 0.50 means that ours takes half as long. A *floor* is the least that any \
-         implementation must do, the cryptography alone. What a rival leaves out is said beside its name. \
+         implementation must do: the cryptography, a table, or the system's calls alone. What a rival leaves out is said beside its name. \
          Allocations are counted by an allocator that counts, in a pass of its own, and belong to one piece of work once all \
          is warm.\n\n",
     );
@@ -62,8 +62,8 @@ pub(super) fn markdown(groups: &[Group], quick: bool) -> String {
     );
     out.push_str(
         "What the TURN server costs under load over UDP, TCP, TLS and DTLS, beside coturn, with the packets that were lost, and \
-         what 100,000 allocations cost, is in [TURN-CAPACITY.md](TURN-CAPACITY.md). Where its time goes: \
-         [a flame graph](images/turn-server-flame.svg) of 100 clients over UDP.\n\n",
+         what 100,000 allocations cost, is in [TURN-CAPACITY.md](TURN-CAPACITY.md). Where its time goes, with 100 clients \
+         over UDP:\n\n![Flame graph of the TURN server](images/turn-server-flame.svg)\n\n",
     );
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let _ = writeln!(out, "- Processor: {} ({cores} cores)", processor());
