@@ -185,15 +185,14 @@ impl Hand {
         method: Method,
         write: impl for<'p, 'b> FnOnce(MessageWriter<'p, 'b>) -> Result<MessageWriter<'p, 'b>, NoRoom>,
     ) -> Vec<u8> {
+        if self.nonce.is_empty() {
+            return self.message(Class::Request, method, write);
+        }
         let id = self.next_id();
         let mut buffer = [0; 2048];
         let mut packet = Packet::empty(&mut buffer);
         let open = MessageWriter::new(&mut packet, Class::Request, method, id).expect("room");
         let open = write(open).expect("room");
-        if self.nonce.is_empty() {
-            open.finish();
-            return packet.bytes().to_vec();
-        }
         let key = IntegrityKey::long_term(&self.user, &self.realm, &self.password).expect("plain words");
         open.attribute(&Username::new(&self.user).expect("a short name"))
             .and_then(|open| open.attribute(&Realm::new(&self.realm).expect("a short realm")))
